@@ -1,0 +1,99 @@
+# One target per need. Every target installs what it needs; `make` alone lists them.
+
+GOLANGCI_VERSION := v2.15.0
+NODES ?= 18 20 22 24 26
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+
+TOOLS := $(CURDIR)/.tools
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+MODULES := go-host $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
+
+# Node 24 and the tools of package.json come first on the path of a recipe.
+DEV := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
+# The race detector needs a C compiler; without one the tests run without it.
+RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && echo -race)
+each_module = @set -e; for module in $(MODULES); do echo "$$module: $(1)"; (cd $$module && $(DEV) $(1)); done
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: require examples/storefront/legacy/node_modules/.stamp ## run the storefront example once, end by itself
+	@cd examples/storefront && go run . -demo
+
+.PHONY: serve
+serve: require examples/storefront/legacy/node_modules/.stamp ## leave the storefront example running
+	@cd examples/storefront && go run .
+
+.PHONY: test
+test: require node_modules/.stamp examples ## run every test of both languages
+	$(DEV) node --test 'test/**/*.test.ts'
+	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
+	$(call each_module,go test $(RACE) ./...)
+
+.PHONY: check
+check: check-ts check-package check-go ## types, format, lint, unused code, stale files
+
+.PHONY: check-ts
+check-ts: require node_modules/.stamp
+	$(DEV) tsc
+	$(DEV) biome ci --error-on-warnings
+	$(DEV) knip
+	$(DEV) node scripts/build-worker.ts --check
+
+.PHONY: check-package
+check-package: require node_modules/.stamp
+	$(DEV) npm run --silent build
+	$(DEV) publint --strict
+
+.PHONY: check-go
+check-go: require $(GOLANGCI)
+	$(call each_module,$(GOLANGCI) run)
+	$(call each_module,go mod tidy -diff)
+	$(call each_module,env GOOS=darwin go vet ./...)
+	$(call each_module,env GOOS=windows go vet ./...)
+
+.PHONY: fix
+fix: require node_modules/.stamp $(GOLANGCI) ## format, and mend what the linters can mend
+	$(DEV) biome check --write
+	$(call each_module,$(GOLANGCI) fmt)
+
+.PHONY: matrix
+matrix: require node_modules/.stamp ## run worker and host tests on Node 18 to 26 (NODES="18 24" for some)
+	$(DEV) node scripts/matrix.ts $(NODES)
+
+.PHONY: bench
+bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)
+	cd go-host && $(DEV) go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(DEV) node scripts/bench.ts
+
+.PHONY: fuzz
+fuzz: require node_modules/.stamp ## fuzz every decoder (FUZZTIME=20s for each)
+	$(DEV) node scripts/fuzz.ts $(FUZZTIME)
+
+.PHONY: build
+build: require node_modules/.stamp ## build the worker bundle and the npm package
+	$(DEV) node scripts/build-worker.ts
+	$(DEV) npm run --silent build
+
+.PHONY: examples
+examples: $(addsuffix /node_modules/.stamp,$(patsubst %/,%,$(dir $(wildcard examples/*/legacy/package-lock.json))))
+
+.PHONY: require
+require:
+	@sh scripts/require.sh
+
+%/node_modules/.stamp: %/package.json %/package-lock.json | require
+	cd $* && npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+node_modules/.stamp: package.json package-lock.json | require
+	npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(GOLANGCI): | require
+	GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
