@@ -4,6 +4,7 @@ GOLANGCI_VERSION := v2.15.0
 NODES ?= 18 20 22 24 26
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+ADDR ?= 127.0.0.1:8080
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
@@ -23,11 +24,13 @@ help: ## list the targets
 
 .PHONY: demo
 demo: require examples/storefront/legacy/node_modules/.stamp ## run the storefront example once, end by itself
-	@cd examples/storefront && go run . -demo
+	@cd examples/storefront && go build -o build/ . ./demo && build/demo build/storefront
 
 .PHONY: serve
-serve: require examples/storefront/legacy/node_modules/.stamp ## leave the storefront example running
-	@cd examples/storefront && go run .
+serve: require examples/storefront/legacy/node_modules/.stamp ## leave the storefront example running (ADDR=127.0.0.1:8080)
+	@cd examples/storefront && go build -o build/ .
+	@echo "Try in another terminal (Ctrl-C here ends it):"; sed 's/127.0.0.1:8080/$(ADDR)/' examples/storefront/try.txt
+	@cd examples/storefront && exec build/storefront -addr $(ADDR)
 
 .PHONY: test
 test: require node_modules/.stamp examples ## run every test of both languages
