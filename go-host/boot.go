@@ -1,0 +1,248 @@
+package rootbridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"rootbridge/internal/conn"
+	"rootbridge/internal/frame"
+	"rootbridge/internal/pool"
+	"rootbridge/internal/process"
+	"strings"
+	"time"
+)
+
+// boot starts a worker and returns when its module has loaded. It leaves no process when it fails.
+func (h *Host) boot(ctx context.Context) (*worker, error) {
+	command, err := h.command()
+	if err != nil {
+		return nil, &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
+	}
+	p, err := h.spawner.Start(command, h.logs.stderr)
+	if err != nil {
+		return nil, h.spawnError(err)
+	}
+	b := &booting{host: h, process: p, began: time.Now()}
+	timeout := time.AfterFunc(h.options.BootTimeout, p.Kill)
+	defer timeout.Stop()
+	defer context.AfterFunc(ctx, p.Kill)()
+	w, err := b.run()
+	if err != nil {
+		p.Stop(h.options.KillGrace)
+		p.Discard()
+		return nil, b.error(ctx, err)
+	}
+	return w, nil
+}
+
+// command is what starts a worker.
+func (h *Host) command() (process.Command, error) {
+	command := process.Command{Env: h.environment(), Dir: h.options.Dir}
+	if len(h.options.Command) > 0 {
+		command.Path, command.Args = h.options.Command[0], h.options.Command[1:]
+		return command, nil
+	}
+	args, code, err := process.WorkerArgs()
+	if err != nil {
+		return command, err
+	}
+	command.Path, command.Code = h.node, code
+	command.Args = append(append([]string(nil), h.options.NodeArgs...), args...)
+	if h.options.Entry != "" {
+		command.Args = append(command.Args, h.options.Entry)
+	}
+	return command, nil
+}
+
+func (h *Host) environment() []string {
+	if h.options.ReplaceEnv {
+		return append([]string{}, h.options.Env...) // not nil, which would mean the program's own
+	}
+	return append(os.Environ(), h.options.Env...)
+}
+
+func (h *Host) spawnError(err error) *Error {
+	message := err.Error()
+	if h.options.Dir != "" {
+		if _, statErr := os.Stat(h.options.Dir); statErr != nil {
+			message = fmt.Sprintf("Options.Dir: expected a folder to run in: %v", statErr)
+		}
+	}
+	return &Error{Code: CodeBootFailed, Message: message, err: err}
+}
+
+// booting is a worker process on its way to ready.
+type booting struct {
+	host    *Host
+	process *process.Process
+	began   time.Time
+	hello   bool // the worker's hello has come
+}
+
+func (b *booting) run() (*worker, error) {
+	h := b.host
+	hello, err := b.helloFrame()
+	if err != nil {
+		return nil, err
+	}
+	written := make(chan struct{})
+	go func() { // a worker that prints before it reads must not stop us from reading
+		defer close(written)
+		_, _ = b.process.Stdin.Write(hello) // an error shows as the end of the worker's output
+	}()
+	reader := frame.NewReader(b.process.Stdout, frame.MaxHello)
+	if err := reader.SkipToHello(b.skipped); err != nil {
+		return nil, err
+	}
+	theirs, err := b.readHello(reader)
+	if err != nil {
+		return nil, err
+	}
+	reader.SetMaxPayload(h.options.MaxPayload)
+	ready, err := b.readReady(reader)
+	if err != nil {
+		return nil, err
+	}
+	<-written
+	w := &worker{
+		host: h, process: b.process, reader: reader, methods: ready.Methods,
+		ended: make(chan struct{}), retired: make(chan string, 1),
+	}
+	w.conn = conn.New(b.process.Stdin, theirs.MaxPayload, w)
+	w.slot = pool.NewSlot(w, h.options.Concurrency)
+	return w, nil
+}
+
+func (b *booting) helloFrame() ([]byte, error) {
+	o := b.host.options
+	encodings := []string{"json", "raw"}
+	if o.Codec == MsgPack {
+		encodings = append(encodings, "msgpack")
+	}
+	payload, err := json.Marshal(frame.HelloMessage{
+		Protocol: frame.Version, MaxPayload: o.MaxPayload, Encodings: encodings,
+		Options: &frame.HelloOptions{Convention: string(o.Convention), Codec: string(o.Codec), Source: o.Source},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(payload) > frame.MaxHello {
+		return nil, fmt.Errorf("Options.Source is too long: %d bytes as JSON, at most %d; use Options.Entry", len(payload), frame.MaxHello)
+	}
+	return frame.Append(nil, frame.Hello, frame.JSON, 0, nil, payload), nil
+}
+
+// skipped logs what preloaded code printed before the worker's first frame.
+func (b *booting) skipped(text []byte) { b.host.logs.printed(b.process.PID(), text) }
+
+func (b *booting) readHello(reader *frame.Reader) (frame.HelloMessage, error) {
+	f, err := reader.Next()
+	if err != nil {
+		return frame.HelloMessage{}, err
+	}
+	hello, err := frame.ParseHello(f.Payload)
+	if err != nil {
+		return hello, err
+	}
+	b.hello = true
+	if hello.Runtime == "node" {
+		if err := process.CheckNodeVersion(b.host.node, hello.RuntimeVersion); err != nil {
+			return hello, err
+		}
+	}
+	if b.host.options.Codec == MsgPack && !hello.Accepts("msgpack") {
+		return hello, errors.New("the worker does not speak msgpack; use Options.Codec JSON")
+	}
+	return hello, nil
+}
+
+func (b *booting) readReady(reader *frame.Reader) (frame.ReadyMessage, error) {
+	var ready frame.ReadyMessage
+	for {
+		f, err := reader.Next()
+		if err != nil {
+			return ready, err
+		}
+		switch f.Kind {
+		case frame.Ready:
+			if err := json.Unmarshal(f.Payload, &ready); err != nil {
+				return ready, fmt.Errorf("ready is not as section 3 of the protocol describes it: %w", err)
+			}
+			return ready, nil
+		case frame.Error:
+			if f.ID == 0 {
+				return ready, parseError(f.Payload)
+			}
+		case frame.Log:
+			var meta frame.LogMeta
+			_ = frame.ParseMeta(f.Meta, &meta) // a log line without its attributes is better than none
+			b.host.logs.frame(b.process.PID(), meta, f.Encoding, f.Payload)
+		default:
+		}
+	}
+}
+
+// error says why a worker did not become ready. It is called after its process has ended.
+func (b *booting) error(ctx context.Context, err error) *Error {
+	h := b.host
+	e := &Error{Code: CodeBootFailed, WorkerPID: b.process.PID(), Stderr: b.process.Stderr.String(), err: err}
+	var told *Error
+	switch {
+	case errors.As(err, &told):
+		*e = *told
+		e.Code, e.WorkerPID, e.Stderr = CodeBootFailed, b.process.PID(), b.process.Stderr.String()
+	case ctx.Err() != nil:
+		return &Error{Code: CodeClosed, Message: "the host was closed while a worker was starting"}
+	case time.Since(b.began) >= h.options.BootTimeout:
+		e.Message = fmt.Sprintf("%s was not ready within %v (Options.BootTimeout) and was killed", b.what(), h.options.BootTimeout)
+		if b.hello {
+			e.Message += "; its module did not finish loading: look for a top-level await or a loop that does not end"
+		}
+	case isEnd(err):
+		e.Message = fmt.Sprintf("%s ended before it was ready (%s)", b.what(), b.process.Exit())
+		b.diagnose(e)
+	default:
+		e.Message = fmt.Sprintf("%s did not start as the protocol describes: %v", b.what(), err)
+	}
+	return e
+}
+
+// isEnd tells whether reading ended because the process did.
+func isEnd(err error) bool {
+	var broken *frame.BrokenError
+	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) || errors.As(err, &broken) && broken.Truncated
+}
+
+// diagnose looks for a reason beyond the worker's own words.
+func (b *booting) diagnose(e *Error) {
+	if b.host.node != "" && !b.hello {
+		if err := process.DiagnoseNode(b.host.node); err != nil {
+			e.Message, e.err = err.Error(), err
+			return
+		}
+	}
+	if last := lastLines(e.Stderr, 3); last != "" {
+		e.Message += "; its last words: " + last
+	}
+}
+
+// what names the program that was started.
+func (b *booting) what() string {
+	switch o := b.host.options; {
+	case len(o.Command) > 0:
+		return filepath.Base(o.Command[0])
+	case o.Entry != "":
+		return "the worker of " + o.Entry
+	default:
+		return "the worker of Options.Source"
+	}
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

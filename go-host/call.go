@@ -1,0 +1,58 @@
+package rootbridge
+
+import (
+	"context"
+	"time"
+)
+
+// CallOption changes one call.
+type CallOption func(*callSettings)
+
+type callSettings struct {
+	timeout     time.Duration
+	traceID     string
+	traceparent string
+	convention  Convention
+}
+
+// WithTimeout bounds the call in place of Options.CallTimeout, waiting included. Negative means no bound but the
+// context's.
+func WithTimeout(d time.Duration) CallOption {
+	return func(s *callSettings) { s.timeout = d }
+}
+
+// WithTraceID gives the call an id that comes back on each of its log lines, and that currentCall() tells the function.
+func WithTraceID(id string) CallOption {
+	return func(s *callSettings) { s.traceID = id }
+}
+
+// WithTraceparent passes a W3C traceparent to the function.
+func WithTraceparent(traceparent string) CallOption {
+	return func(s *callSettings) { s.traceparent = traceparent }
+}
+
+// WithConvention calls the function in another way than Options.Convention.
+func WithConvention(c Convention) CallOption {
+	return func(s *callSettings) { s.convention = c }
+}
+
+// Args is a list of arguments: host.Call(ctx, "add", rootbridge.Args{1, 2}, &sum) calls add(1, 2).
+type Args []any
+
+type traceIDKey struct{}
+
+// ContextWithTraceID returns a context whose calls carry a trace id, as WithTraceID does for one call. Middleware sets it
+// once for all calls of a request.
+func ContextWithTraceID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, traceIDKey{}, id)
+}
+
+// Func returns a JavaScript function as a Go function. It neither looks the method up nor calls it.
+// The function's errors are those of Host.Call.
+func Func[In, Out any](host *Host, method string, options ...CallOption) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		var out Out
+		err := host.Call(ctx, method, in, &out, options...)
+		return out, err
+	}
+}

@@ -1,0 +1,184 @@
+package rootbridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"rootbridge/internal/frame"
+	"sync"
+)
+
+// maxDepth is how deep arrays and maps may nest (protocol/README.md, section 5).
+const maxDepth = 2_000
+
+var errTooDeep = fmt.Errorf("nested more than %d levels deep", maxDepth)
+
+// payload is an encoded argument. Bytes stay valid until release.
+type payload struct {
+	bytes    []byte
+	encoding frame.Encoding
+	encoder  *jsonEncoder
+}
+
+// encode turns a Go value into a payload: []byte is sent raw, json.RawMessage as it is, nil as no argument at all.
+func encode(in any, codec Codec) (payload, error) {
+	switch value := in.(type) {
+	case nil:
+		return payload{encoding: codec.encoding()}, nil
+	case []byte:
+		return payload{bytes: value, encoding: frame.Raw}, nil
+	case json.RawMessage:
+		return payload{bytes: value, encoding: frame.JSON}, checkJSONDepth(value)
+	case Args:
+		if value == nil {
+			in = Args{} // a nil list is an empty list, not null
+		}
+	}
+	if codec == MsgPack {
+		encoded, err := encodeMsgPack(in)
+		return payload{bytes: encoded, encoding: frame.MsgPack}, err
+	}
+	return encodeJSON(in)
+}
+
+func (c Codec) encoding() frame.Encoding {
+	if c == MsgPack {
+		return frame.MsgPack
+	}
+	return frame.JSON
+}
+
+// release gives the payload's memory back.
+func (p payload) release() {
+	if p.encoder != nil && p.encoder.buffer.Cap() <= keptEncoder {
+		encoders.Put(p.encoder)
+	}
+}
+
+// keptEncoder is the largest buffer, in bytes, that is kept for the next call.
+const keptEncoder = 1 << 20
+
+type jsonEncoder struct {
+	buffer  bytes.Buffer
+	encoder *json.Encoder
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := new(jsonEncoder)
+	e.encoder = json.NewEncoder(&e.buffer)
+	e.encoder.SetEscapeHTML(false)
+	return e
+}}
+
+func encodeJSON(in any) (payload, error) {
+	e := encoders.Get().(*jsonEncoder) //nolint:forcetypeassert // the pool holds nothing else
+	e.buffer.Reset()
+	p := payload{encoding: frame.JSON, encoder: e}
+	if err := e.encoder.Encode(in); err != nil {
+		return p, err
+	}
+	p.bytes = bytes.TrimSuffix(e.buffer.Bytes(), []byte("\n"))
+	return p, checkJSONDepth(p.bytes)
+}
+
+// decode stores a result in out: any pointer, or nil to drop it. *[]byte and *json.RawMessage take the payload itself.
+// It reports whether the payload's memory is still in use.
+func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err error) {
+	if target, ok := out.(*[]byte); ok {
+		*target = encoded
+		return true, nil
+	}
+	if out == nil {
+		return false, nil
+	}
+	switch encoding {
+	case frame.Raw:
+		return decodeRaw(encoded, out)
+	case frame.JSON:
+		return decodeJSON(encoded, out)
+	case frame.MsgPack:
+		return false, decodeMsgPack(encoded, out)
+	case frame.Reserved:
+	}
+	return false, errors.New("the worker used an encoding that the protocol reserves")
+}
+
+func decodeRaw(encoded []byte, out any) (kept bool, err error) {
+	if target, ok := out.(*any); ok {
+		*target = encoded
+		return true, nil
+	}
+	return false, fmt.Errorf("the function returned bytes, which need a *[]byte, not a %T", out)
+}
+
+func decodeJSON(encoded []byte, out any) (kept bool, err error) {
+	if len(encoded) == 0 {
+		encoded = []byte("null") // undefined
+	}
+	if err := checkJSONDepth(encoded); err != nil {
+		return false, err
+	}
+	if target, ok := out.(*json.RawMessage); ok {
+		*target = encoded
+		return true, nil
+	}
+	if err := clearTarget(encoded, out); err != nil {
+		return false, err
+	}
+	return false, json.Unmarshal(encoded, out)
+}
+
+// clearTarget makes a null set out to its zero value: encoding/json would leave what stood there before.
+func clearTarget(encoded []byte, out any) error {
+	if string(encoded) != "null" {
+		return nil
+	}
+	target := reflect.ValueOf(out)
+	if target.Kind() != reflect.Pointer || target.IsNil() {
+		return fmt.Errorf("expected a pointer to decode the result into, got %T", out)
+	}
+	target.Elem().SetZero()
+	return nil
+}
+
+// checkJSONDepth finds JSON that is nested too deeply. It looks only at texts long enough to be.
+func checkJSONDepth(text []byte) error {
+	if len(text) < 2*maxDepth {
+		return nil
+	}
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i += stringLength(text[i+1:])
+		case '[', '{':
+			if depth++; depth > maxDepth {
+				return errTooDeep
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return nil
+}
+
+// stringLength returns the number of bytes up to and with the quote that ends a JSON string.
+func stringLength(rest []byte) int {
+	for i := 0; i < len(rest); i++ {
+		quote := bytes.IndexByte(rest[i:], '"')
+		if quote < 0 {
+			return len(rest)
+		}
+		i += quote
+		backslashes := 0
+		for i > backslashes && rest[i-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return i + 1
+		}
+	}
+	return len(rest)
+}

@@ -1,0 +1,185 @@
+package rootbridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// Code says how a call ended, in one of the protocol's words (protocol/README.md, section 7). Each code is itself an
+// error, so that errors.Is(err, rootbridge.CodeOverloaded) works on whatever this package returns.
+type Code string
+
+// The codes. "Ran" tells whether the JavaScript function may have had effects.
+const (
+	// CodeException: the function ran and threw or rejected. Name, Stack, Cause, Errors, Fields and Value are its own.
+	CodeException Code = "exception"
+	// CodeMethodNotFound: did not run; the module exports no function of that name.
+	CodeMethodNotFound Code = "method_not_found"
+	// CodeInvalidArgument: did not run; the argument can't be encoded, or is no list where the convention wants one.
+	CodeInvalidArgument Code = "invalid_argument"
+	// CodeUnencodableResult: ran; its result can't be encoded, or does not fit the Go value it is decoded into.
+	CodeUnencodableResult Code = "unencodable_result"
+	// CodeTooLarge: an argument (did not run) or a result (ran) is over Options.MaxPayload.
+	CodeTooLarge Code = "too_large"
+	// CodeProtocolError: worker or host broke a rule of the protocol.
+	CodeProtocolError Code = "protocol_error"
+	// CodeWorkerCrashed: may have run; the worker process ended during the call. Stderr has its last words.
+	CodeWorkerCrashed Code = "worker_crashed"
+	// CodeWorkerUnavailable: did not run; no worker is up, and starting one keeps failing. The cause says why.
+	CodeWorkerUnavailable Code = "worker_unavailable"
+	// CodeBootFailed: from Start; the worker or the module did not load.
+	CodeBootFailed Code = "boot_failed"
+	// CodeDeadlineExceeded: may still be running; the time of the call was over. Also matches context.DeadlineExceeded.
+	CodeDeadlineExceeded Code = "deadline_exceeded"
+	// CodeCanceled: may still be running; the caller's context was canceled. Also matches context.Canceled.
+	CodeCanceled Code = "canceled"
+	// CodeQueueTimeout: did not run; it waited in the queue for Options.QueueTimeout.
+	CodeQueueTimeout Code = "queue_timeout"
+	// CodeOverloaded: did not run; Options.QueueLimit calls were waiting already.
+	CodeOverloaded Code = "overloaded"
+	// CodeClosed: the host was closed before the call, or before its end.
+	CodeClosed Code = "closed"
+)
+
+func (c Code) Error() string { return "rootbridge: " + string(c) }
+
+// CodeOf returns the code of an error of this package, or "" for any other error and nil.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// Error is what every function of this package returns for a call or a start that failed.
+//
+// Error and LogValue contain neither arguments, results, fields nor environment values; Fields and Value may.
+type Error struct {
+	Code    Code   // how it ended
+	Method  string // of the call; empty for Start
+	Message string // what was expected, what came, what to do; for an exception the JavaScript message
+
+	Name      string         // the JavaScript error's name, such as TypeError; for a thrown non-Error its typeof
+	Stack     string         // the JavaScript stack, source-mapped where maps exist
+	Cause     *Error         // the JavaScript error's cause
+	Errors    []*Error       // an AggregateError's errors
+	Fields    map[string]any // the JavaScript error's other own properties, such as its own code
+	Value     any            // what was thrown, if it was no Error
+	Truncated bool           // the worker left out some of the above because of its size
+
+	WorkerPID int    // the worker process concerned, or 0
+	Stderr    string // the worker's last output, at most 8 KiB, when it died or did not boot
+
+	err error // the cause on the Go side
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("rootbridge: ")
+	if e.Method != "" {
+		fmt.Fprintf(&b, "%s: ", e.Method)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, "%s: ", e.Code)
+	}
+	if e.Name != "" && e.Name != e.Message {
+		fmt.Fprintf(&b, "%s: ", e.Name)
+	}
+	b.WriteString(e.Message)
+	return b.String()
+}
+
+// Is matches the error's code, and for deadline_exceeded and canceled the context package's errors.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case context.DeadlineExceeded:
+		return e.Code == CodeDeadlineExceeded
+	case context.Canceled:
+		return e.Code == CodeCanceled
+	}
+	code, ok := target.(Code) //nolint:errorlint // Is compares one link of the chain; errors.Is walks it
+	return ok && e.Code == code
+}
+
+// Unwrap returns the causes: on the Go side, and in JavaScript.
+func (e *Error) Unwrap() []error {
+	var causes []error
+	if e.err != nil {
+		causes = append(causes, e.err)
+	}
+	if e.Cause != nil {
+		causes = append(causes, e.Cause)
+	}
+	for _, each := range e.Errors {
+		causes = append(causes, each)
+	}
+	return causes
+}
+
+// LogValue logs what a log may hold: no fields and no values.
+func (e *Error) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("code", string(e.Code)), slog.String("message", e.Message)}
+	for _, attr := range []slog.Attr{
+		slog.String("method", e.Method), slog.String("name", e.Name),
+		slog.String("stack", e.Stack), slog.String("stderr", e.Stderr),
+	} {
+		if attr.Value.String() != "" {
+			attrs = append(attrs, attr)
+		}
+	}
+	if e.WorkerPID != 0 {
+		attrs = append(attrs, slog.Int("worker", e.WorkerPID))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// of returns a copy of the error that names the call's method: one crash ends many calls.
+func (e *Error) of(method string) *Error {
+	named := *e
+	named.Method = method
+	return &named
+}
+
+// errorObject is the payload of an error frame (protocol/README.md, section 7).
+type errorObject struct {
+	Code      Code           `json:"code"`
+	Message   string         `json:"message"`
+	Name      string         `json:"name"`
+	Stack     string         `json:"stack"`
+	Cause     *errorObject   `json:"cause"`
+	Errors    []*errorObject `json:"errors"`
+	Fields    map[string]any `json:"fields"`
+	Value     any            `json:"value"`
+	Truncated bool           `json:"truncated"`
+}
+
+// parseError reads an error frame's payload. A payload that breaks the protocol becomes a protocol_error that says so.
+func parseError(payload []byte) *Error {
+	var object errorObject
+	if err := json.Unmarshal(payload, &object); err != nil {
+		return &Error{Code: CodeProtocolError, Message: "the worker sent an error that is not as section 7 of the protocol describes it", err: err}
+	}
+	if object.Code == "" {
+		return &Error{Code: CodeProtocolError, Message: "the worker sent an error without a code"}
+	}
+	return object.error()
+}
+
+func (o *errorObject) error() *Error {
+	if o == nil {
+		return nil
+	}
+	e := &Error{
+		Code: o.Code, Message: o.Message, Name: o.Name, Stack: o.Stack,
+		Cause: o.Cause.error(), Fields: o.Fields, Value: o.Value, Truncated: o.Truncated,
+	}
+	for _, each := range o.Errors {
+		e.Errors = append(e.Errors, each.error())
+	}
+	return e
+}

@@ -1,0 +1,333 @@
+package rootbridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"rootbridge/internal/conn"
+	"rootbridge/internal/frame"
+	"rootbridge/internal/pool"
+	"rootbridge/internal/process"
+	"sync"
+)
+
+// Host runs one JavaScript module in a pool of worker processes. Start makes it, Close or Shutdown ends it.
+//
+// Law: mu guards methods. pool, logs and counters guard themselves; everything else is set before Start returns.
+type Host struct {
+	options  Options
+	node     string // empty with Options.Command
+	spawner  *process.Spawner
+	pool     *pool.Pool[*worker]
+	logs     *logPump
+	counters counters
+
+	life    context.Context // ends when the host stops starting workers
+	endLife context.CancelFunc
+	ending  chan struct{}  // closed when workers are to be ended, calls in flight or not
+	slots   sync.WaitGroup // one for each supervised slot and each draining worker
+	closing sync.Once
+	closed  chan struct{} // closed when nothing of the host is left
+	err     error         // of the Shutdown that did the closing; set before closed
+
+	mu      sync.Mutex
+	methods []string
+}
+
+// Start starts the workers and returns when the first one has loaded the module. The context bounds only that wait.
+//
+// Its errors are of type *Error: boot_failed when Node or the module can't be run, with the JavaScript error and the
+// worker's stderr; invalid_argument for options that can't be used; canceled or deadline_exceeded for the context.
+func Start(ctx context.Context, options Options) (*Host, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
+	}
+	h := &Host{options: options, ending: make(chan struct{}), closed: make(chan struct{})}
+	if len(options.Command) == 0 {
+		if h.node, err = process.FindNode(options.Node); err != nil {
+			return nil, &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
+		}
+	}
+	h.spawner = process.NewSpawner()
+	h.pool = pool.New[*worker](pool.Options{QueueLimit: max(0, options.QueueLimit), QueueTimeout: options.QueueTimeout})
+	h.logs = newLogPump(options.Logger)
+	h.life, h.endLife = context.WithCancel(context.Background())
+	first := make(chan error, options.Workers)
+	for range options.Workers {
+		h.slots.Go(func() { h.supervise(first) })
+	}
+	if err := h.awaitFirst(ctx, first); err != nil {
+		h.abort()
+		return nil, err
+	}
+	return h, nil
+}
+
+// awaitFirst returns nil with the first worker that is ready, or the first error when no worker became ready.
+func (h *Host) awaitFirst(ctx context.Context, first <-chan error) error {
+	var failure error
+	for range h.options.Workers {
+		select {
+		case err := <-first:
+			if err == nil {
+				return nil
+			}
+			if failure == nil {
+				failure = err
+			}
+		case <-ctx.Done():
+			return contextError(ctx, "the workers were still starting")
+		}
+	}
+	return failure
+}
+
+// abort closes a host that nobody has seen, without waiting for more than its processes' death.
+func (h *Host) abort() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = h.Shutdown(ctx)
+}
+
+// Call calls an exported function with in and stores its result in out, a pointer, or nil to drop the result.
+//
+// in may be anything that the codec encodes; []byte arrives as a Buffer, json.RawMessage is sent as it is, Args is a list
+// of arguments, and nil means no argument. An out of type *[]byte gets the result's bytes undecoded, whatever they are;
+// *json.RawMessage gets JSON.
+//
+// The context's deadline and cancellation end the call for the caller at once; the function sees them as
+// currentCall().signal. Every error is an *Error, with any code but boot_failed.
+func (h *Host) Call(ctx context.Context, method string, in, out any, options ...CallOption) error {
+	settings := callSettings{timeout: h.options.CallTimeout, convention: h.options.Convention}
+	for _, option := range options {
+		option(&settings)
+	}
+	if settings.traceID == "" {
+		settings.traceID, _ = ctx.Value(traceIDKey{}).(string)
+	}
+	err := h.call(ctx, method, in, out, &settings)
+	h.counters.count(err)
+	if err == nil {
+		return nil
+	}
+	return err.of(method)
+}
+
+func (h *Host) call(ctx context.Context, method string, in, out any, settings *callSettings) *Error {
+	argument, err := encode(in, h.options.Codec)
+	defer argument.release()
+	if err != nil {
+		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("the argument (%T) can't be encoded as %s: %v", in, argument.encoding, err), err: err}
+	}
+	if len(argument.bytes) > h.options.MaxPayload {
+		return tooLarge("the argument", len(argument.bytes), h.options.MaxPayload)
+	}
+	meta, e := h.meta(method, in, out, settings)
+	if e != nil {
+		return e
+	}
+	limit := newLimit(ctx, settings.timeout)
+	defer limit.stop()
+	answer, e := h.exchange(ctx, limit, meta, argument)
+	if e != nil {
+		return e
+	}
+	defer answer.Recycle()
+	return h.take(answer, out)
+}
+
+// meta builds a call's meta, without the time left, which is known only when it is sent.
+func (h *Host) meta(method string, in, out any, settings *callSettings) (frame.CallMeta, *Error) {
+	meta := frame.CallMeta{Method: method, TraceID: settings.traceID, Traceparent: settings.traceparent}
+	if n := len(method) + len(settings.traceID) + len(settings.traceparent); n > maxNames {
+		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id and traceparent of together at most %d bytes, got %d", maxNames, n)}
+	}
+	convention := settings.convention.forArgument(in)
+	if err := checkConvention(convention); err != nil {
+		return meta, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
+	}
+	if convention != h.options.Convention {
+		meta.Convention = string(convention)
+	}
+	meta.Accept = h.accept(in, out)
+	return meta, nil
+}
+
+// maxNames keeps a call's meta within frame.MaxMeta even if every byte is written as \u00xx.
+const maxNames = 2_500
+
+// forArgument lets a list of type Args be spread, whatever the default says.
+func (c Convention) forArgument(in any) Convention {
+	if _, ok := in.(Args); !ok {
+		return c
+	}
+	switch c {
+	case ConventionCallback, ConventionArgsCallback:
+		return ConventionArgsCallback
+	default:
+		return ConventionArgs
+	}
+}
+
+// accept names the encoding wanted for the result where the worker would choose another.
+func (h *Host) accept(in, out any) string {
+	if h.options.Codec != MsgPack {
+		return ""
+	}
+	if _, ok := out.(*json.RawMessage); ok {
+		return string(JSON)
+	}
+	if _, ok := in.(json.RawMessage); ok {
+		return string(MsgPack)
+	}
+	return ""
+}
+
+// exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
+func (h *Host) exchange(ctx context.Context, limit *limit, meta frame.CallMeta, argument payload) (*conn.Call, *Error) {
+	for {
+		slot, err := h.pool.Acquire(ctx, limit.expired())
+		if err != nil {
+			return nil, h.queueError(ctx, limit, err)
+		}
+		call := conn.NewCall()
+		err = slot.Resource.send(call, limit, meta, argument)
+		if err == nil {
+			err = slot.Resource.await(ctx, limit, call)
+		}
+		switch {
+		case err == nil:
+			return call, nil
+		case errors.Is(err, errAbandoned):
+			return nil, h.overdue(ctx, limit, slot.Resource)
+		case !call.Sent():
+			h.pool.Release(slot)
+		}
+		call.Recycle()
+		if e := asError(err); e != nil {
+			return nil, e
+		}
+		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
+	}
+}
+
+// take turns an answer into the call's outcome.
+func (h *Host) take(answer *conn.Call, out any) *Error {
+	if answer.Kind == frame.Error {
+		return parseError(answer.Payload)
+	}
+	kept, err := decode(answer.Payload, answer.Encoding, out)
+	if !kept {
+		frame.Recycle(answer.Payload)
+	}
+	if err != nil {
+		return &Error{Code: CodeUnencodableResult, Message: fmt.Sprintf("the result (%s) can't be decoded into %T: %v", answer.Encoding, out, err), err: err}
+	}
+	return nil
+}
+
+func (h *Host) queueError(ctx context.Context, limit *limit, err error) *Error {
+	switch {
+	case errors.Is(err, pool.ErrQueueFull):
+		return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("all workers are busy and %d calls are waiting (Options.QueueLimit); try again later, or raise Workers or Concurrency", max(0, h.options.QueueLimit))}
+	case errors.Is(err, pool.ErrQueueWait):
+		return &Error{Code: CodeQueueTimeout, Message: fmt.Sprintf("no worker was free for %v (Options.QueueTimeout); the call did not run", h.options.QueueTimeout)}
+	case errors.Is(err, pool.ErrClosed):
+		return errClosed()
+	}
+	if e := asError(err); e != nil {
+		return e
+	}
+	return limit.error(ctx, "waiting for a worker; the call did not run")
+}
+
+// overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
+func (h *Host) overdue(ctx context.Context, limit *limit, w *worker) *Error {
+	w.probe()
+	e := limit.error(ctx, "running; the function may still be")
+	e.WorkerPID = w.pid()
+	return e
+}
+
+// Methods lists the functions that the module exports, sorted, nested ones with dots. Proxies and functions that are
+// added later may be callable without being listed.
+func (h *Host) Methods() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string(nil), h.methods...)
+}
+
+// Close shuts the host down within Options.DrainTimeout; see Shutdown. It returns nil when every call in flight had ended
+// by then.
+func (h *Host) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), h.options.DrainTimeout)
+	defer cancel()
+	return h.Shutdown(ctx)
+}
+
+// Shutdown takes no further calls, waits until those in flight have ended or the context has, and ends the workers: end of
+// stdin, TERM after Options.KillGrace, KILL after another. It returns when no process and no goroutine of the host is
+// left, with a deadline_exceeded or canceled error if the context ended first; calls cut off by that fail with CodeClosed.
+// Later and concurrent calls of Shutdown and Close wait for the first and return what it returned.
+func (h *Host) Shutdown(ctx context.Context) error {
+	h.closing.Do(func() {
+		h.err = h.shutdown(ctx)
+		close(h.closed)
+	})
+	<-h.closed
+	return h.err
+}
+
+func (h *Host) shutdown(ctx context.Context) error {
+	h.pool.Close()
+	h.endLife()
+	var err error
+	for _, w := range h.pool.Resources() {
+		select {
+		case <-w.conn.Quiet():
+		case <-ctx.Done():
+			err = contextError(ctx, "calls were still in flight")
+		}
+	}
+	close(h.ending)
+	h.slots.Wait()
+	h.spawner.Close()
+	h.logs.close()
+	return err
+}
+
+func (h *Host) isEnding() bool {
+	select {
+	case <-h.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+func errClosed() *Error {
+	return &Error{Code: CodeClosed, Message: "the host is closed"}
+}
+
+func tooLarge(what string, size, limit int) *Error {
+	return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("%s has %d bytes, at most %d are allowed (Options.MaxPayload)", what, size, limit)}
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// contextError names what a context's end interrupted.
+func contextError(ctx context.Context, doing string) *Error {
+	cause := context.Cause(ctx)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &Error{Code: CodeDeadlineExceeded, Message: "the context's deadline passed while " + doing, err: cause}
+	}
+	return &Error{Code: CodeCanceled, Message: "the context was canceled while " + doing, err: cause}
+}

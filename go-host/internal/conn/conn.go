@@ -1,0 +1,346 @@
+// Package conn multiplexes calls over one worker's pipes: it gives ids, writes frames together, and hands each answer to
+// exactly the call that it belongs to.
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"rootbridge/internal/frame"
+	"sync"
+	"sync/atomic"
+)
+
+// Handler is what a Conn tells its owner. Its methods are called from the Conn's reading goroutine unless they say
+// otherwise; none may block.
+type Handler interface {
+	// Settled is called once for each call that was sent, from any goroutine, when its id is free again.
+	Settled(call *Call)
+	// Log is called for each log frame. The payload is the handler's to keep.
+	Log(meta frame.LogMeta, id uint32, encoding frame.Encoding, payload []byte)
+	// Fatal is called for an error frame that is about the connection.
+	Fatal(payload []byte)
+	// Goaway is called when the worker wants to be replaced.
+	Goaway(meta frame.GoawayMeta)
+	// Unwritable is called, at most once and from any goroutine, when the worker's stdin takes no more bytes.
+	Unwritable(err error)
+}
+
+// Call is one call in flight. Its answer may be read after Done has delivered.
+type Call struct {
+	// Done delivers once, when the answer is there or the connection has ended.
+	Done chan struct{}
+
+	// The answer: a reply or error frame's kind, encoding and payload, or Err when the connection ended before it.
+	Kind     frame.Kind
+	Encoding frame.Encoding
+	Payload  []byte
+	Err      error
+
+	id        uint32
+	abandoned bool // nobody waits any more; law: Conn.mu
+}
+
+var calls = sync.Pool{New: func() any { return &Call{Done: make(chan struct{}, 1)} }}
+
+// NewCall returns an empty call.
+func NewCall() *Call {
+	return calls.Get().(*Call) //nolint:forcetypeassert // the pool holds nothing else
+}
+
+// Recycle gives a call back that has settled, or was never sent, and whose Done has been received.
+func (c *Call) Recycle() {
+	c.Kind, c.Encoding, c.Payload, c.Err, c.id, c.abandoned = 0, 0, nil, nil, 0, false
+	calls.Put(c)
+}
+
+// Sent tells whether the call got an id, so that the worker may have seen it.
+func (c *Call) Sent() bool { return c.id != 0 }
+
+// ID is the call's id on its connection, or 0 before it was sent.
+func (c *Call) ID() uint32 { return c.id }
+
+// ErrNotStarted wraps a Call's Err when the worker said that it did not and will not start the call.
+var ErrNotStarted = errors.New("the worker did not start the call")
+
+// ErrTooLarge is returned by Send for a payload over the peer's limit.
+var ErrTooLarge = errors.New("payload over the worker's limit")
+
+// Conn is one worker's connection.
+//
+// Law: mu guards everything below it and is never held during I/O, a Handler's method or anything else that can wait.
+type Conn struct {
+	handler    Handler
+	maxPayload int // of the peer
+	received   atomic.Uint64
+	pongs      atomic.Uint64
+	late       atomic.Uint64
+	strays     atomic.Uint64
+
+	mu      sync.Mutex
+	err     error // why the connection has ended, or nil
+	lastID  uint32
+	calls   map[uint32]*Call
+	goaway  bool
+	waiting int           // calls in flight that somebody waits for
+	quiet   chan struct{} // if not nil, closed when waiting reaches 0
+	out     outbox
+}
+
+// New returns a connection that writes to w. Nothing is read until Serve is called.
+func New(w io.Writer, maxPayload int, handler Handler) *Conn {
+	c := &Conn{handler: handler, maxPayload: maxPayload, calls: make(map[uint32]*Call)}
+	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
+	return c
+}
+
+// Serve reads frames until the connection ends, fails what is in flight with the error that failure makes of the reason
+// (nil for the end of the stream), and returns. It must be called once.
+func (c *Conn) Serve(reader *frame.Reader, failure func(reason error) error) {
+	var reason error
+	for reason == nil {
+		var f frame.Frame
+		if f, reason = reader.Next(); reason == nil {
+			c.received.Add(1)
+			reason = c.dispatch(f)
+		}
+	}
+	if errors.Is(reason, io.EOF) {
+		reason = nil
+	}
+	c.Fail(failure(reason))
+}
+
+func (c *Conn) dispatch(f frame.Frame) error {
+	switch f.Kind {
+	case frame.Reply, frame.Error:
+		if f.ID != 0 {
+			c.answer(f)
+			return nil
+		}
+		if f.Kind == frame.Error {
+			c.handler.Fatal(f.Payload)
+		}
+	case frame.Log:
+		var meta frame.LogMeta
+		if err := frame.ParseMeta(f.Meta, &meta); err != nil {
+			c.strays.Add(1)
+		}
+		c.handler.Log(meta, f.ID, f.Encoding, f.Payload)
+	case frame.Ping:
+		c.write(frame.Pong, 0, nil, f.Payload)
+	case frame.Goaway:
+		return c.leave(f.Meta)
+	case frame.Hello:
+		return &frame.BrokenError{Reason: "a second hello"}
+	case frame.Pong:
+		c.pongs.Add(1)
+	default:
+		c.strays.Add(1)
+	}
+	return nil
+}
+
+// answer settles the call with the frame's id. An answer that nobody waits for is dropped and counted.
+func (c *Conn) answer(f frame.Frame) {
+	c.mu.Lock()
+	call, ok := c.calls[f.ID]
+	if !ok {
+		c.mu.Unlock()
+		c.strays.Add(1)
+		return
+	}
+	c.takeLocked(f.ID, call)
+	c.mu.Unlock()
+	c.handler.Settled(call)
+	if call.abandoned {
+		c.late.Add(1)
+		frame.Recycle(f.Payload)
+		call.Recycle()
+		return
+	}
+	call.Kind, call.Encoding, call.Payload = f.Kind, f.Encoding, f.Payload
+	call.Done <- struct{}{}
+}
+
+// leave takes a worker's goaway: no further calls, and those after last_id end as not started.
+func (c *Conn) leave(meta []byte) error {
+	var goaway frame.GoawayMeta
+	if err := frame.ParseMeta(meta, &goaway); err != nil {
+		return &frame.BrokenError{Reason: err.Error()}
+	}
+	c.mu.Lock()
+	c.goaway = true
+	var unstarted []*Call
+	for id, call := range c.calls {
+		if goaway.LastID != nil && isAfter(id, *goaway.LastID) {
+			c.takeLocked(id, call)
+			unstarted = append(unstarted, call)
+		}
+	}
+	c.mu.Unlock()
+	c.fail(unstarted, fmt.Errorf("%w: %s", ErrNotStarted, goaway.Reason))
+	c.handler.Goaway(goaway)
+	return nil
+}
+
+// isAfter tells whether id was given after last. Ids ascend and wrap, and far fewer than half of them are in flight.
+func isAfter(id, last uint32) bool {
+	return id != last && (id-last)&frame.MaxCallID < frame.MaxCallID/2
+}
+
+// Send gives the call an id and writes its frame. When Send returns nil the call will settle. meta and payload may be
+// used again when Send has returned. The caller has checked meta's length.
+func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) error {
+	if len(payload) > c.maxPayload {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), c.maxPayload)
+	}
+	c.mu.Lock()
+	if err := c.closedLocked(); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	call.id = c.nextIDLocked()
+	c.calls[call.id] = call
+	c.waiting++
+	c.out.writeAndUnlock(frame.Header{
+		Kind: frame.Call, Encoding: encoding, ID: call.id, MetaLength: len(meta), PayloadLength: len(payload),
+	}, meta, payload, c.waiting)
+	return nil
+}
+
+func (c *Conn) closedLocked() error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.goaway {
+		return ErrNotStarted
+	}
+	return nil
+}
+
+func (c *Conn) nextIDLocked() uint32 {
+	for {
+		c.lastID = c.lastID%frame.MaxCallID + 1
+		if _, taken := c.calls[c.lastID]; !taken {
+			return c.lastID
+		}
+	}
+}
+
+// Abandon says that nobody waits for the call any more, for a reason of the protocol's (a code), and tells the worker.
+// It returns false when the answer has arrived in the meantime: then Done delivers at once. After true the call must not
+// be touched again.
+func (c *Conn) Abandon(call *Call, reason string) bool {
+	c.mu.Lock()
+	if c.calls[call.id] != call {
+		c.mu.Unlock()
+		return false
+	}
+	call.abandoned = true
+	c.stopWaitingLocked()
+	id := call.id
+	c.mu.Unlock()
+	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason), nil)
+	return true
+}
+
+// Ping asks the worker for a sign of life, which shows in Pongs once its event loop has come to it.
+func (c *Conn) Ping() { c.write(frame.Ping, 0, nil, nil) }
+
+// Goaway tells the worker to finish what it runs and to end. No call can be sent after it.
+func (c *Conn) Goaway() {
+	c.mu.Lock()
+	c.goaway = true
+	c.mu.Unlock()
+	c.write(frame.Goaway, 0, nil, nil)
+}
+
+// Quiet returns a channel that is closed when nobody waits for a call any more.
+func (c *Conn) Quiet() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.quiet == nil {
+		c.quiet = make(chan struct{})
+	}
+	quiet := c.quiet
+	if c.waiting == 0 {
+		close(quiet)
+		c.quiet = nil
+	}
+	return quiet
+}
+
+// Received is the number of frames received so far.
+func (c *Conn) Received() uint64 { return c.received.Load() }
+
+// Pongs is the number of pings answered so far.
+func (c *Conn) Pongs() uint64 { return c.pongs.Load() }
+
+// Late is the number of answers dropped because nobody waited for them any more.
+func (c *Conn) Late() uint64 { return c.late.Load() }
+
+// Strays is the number of frames skipped because they belonged to nothing.
+func (c *Conn) Strays() uint64 { return c.strays.Load() }
+
+// InFlight returns how many calls somebody waits for, and how many nobody does.
+func (c *Conn) InFlight() (waiting, abandoned int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting, len(c.calls) - c.waiting
+}
+
+// Fail ends the connection: every call in flight, and every later Send, fails with err. Only the first Fail counts.
+func (c *Conn) Fail(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	pending := make([]*Call, 0, len(c.calls))
+	for id, call := range c.calls {
+		c.takeLocked(id, call)
+		pending = append(pending, call)
+	}
+	c.out.closeLocked()
+	c.mu.Unlock()
+	c.fail(pending, err)
+}
+
+// takeLocked makes a call leave the connection. From then on its abandoned field does not change.
+func (c *Conn) takeLocked(id uint32, call *Call) {
+	delete(c.calls, id)
+	if !call.abandoned {
+		c.stopWaitingLocked()
+	}
+}
+
+func (c *Conn) stopWaitingLocked() {
+	c.waiting--
+	if c.waiting == 0 && c.quiet != nil {
+		close(c.quiet)
+		c.quiet = nil
+	}
+}
+
+// fail ends calls that have been taken.
+func (c *Conn) fail(taken []*Call, err error) {
+	for _, call := range taken {
+		c.handler.Settled(call)
+		if call.abandoned {
+			call.Recycle()
+			continue
+		}
+		call.Err = err
+		call.Done <- struct{}{}
+	}
+}
+
+// write sends a frame that is not a call. On an ended connection it does nothing.
+func (c *Conn) write(kind frame.Kind, id uint32, meta, payload []byte) {
+	c.mu.Lock()
+	c.out.writeAndUnlock(frame.Header{
+		Kind: kind, Encoding: frame.Raw, ID: id, MetaLength: len(meta), PayloadLength: len(payload),
+	}, meta, payload, c.waiting)
+}

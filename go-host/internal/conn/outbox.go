@@ -1,0 +1,153 @@
+package conn
+
+import (
+	"io"
+	"rootbridge/internal/frame"
+	"runtime"
+	"sync"
+)
+
+const (
+	// yieldFrom is the number of waiting calls from which the writer lets other callers run before it writes, so that one
+	// write takes their frames along. Below it the wait costs more than the write.
+	yieldFrom = 32
+	// maxRounds bounds how many writes a caller does for others before a goroutine takes over.
+	maxRounds = 16
+	// uncopied is the size in bytes from which a payload is written by a system call of its own and not gathered.
+	uncopied = 64 << 10
+	// keptBuffer is the largest gather buffer kept for the next round, in bytes.
+	keptBuffer = 1 << 20
+)
+
+// outbox combines frames: whoever finds it idle writes, and the frames that gather in the meantime go with its next write.
+// Nobody ever waits for the worker to read: what the pipe does not take at once is left to a goroutine.
+//
+// Law: mu is the Conn's and guards all fields but sink, which belongs to whoever set flushing.
+type outbox struct {
+	mu         *sync.Mutex
+	sink       sink
+	unwritable func(error)
+
+	gathered []byte // frames that wait for the writer
+	spare    []byte // the buffer that the writer is using, or used last
+	flushing bool   // somebody is the writer
+	closed   bool
+}
+
+// sink is where an outbox writes.
+type sink interface {
+	// tryWrite writes what the pipe takes without waiting.
+	tryWrite(p []byte) (int, error)
+	io.Writer
+}
+
+// writeAndUnlock writes a frame, or leaves it to the current writer, and unlocks mu. waiting is the number of calls that
+// somebody waits for. Afterwards meta and payload may be used again.
+func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiting int) {
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
+	if o.flushing {
+		o.gathered = append(o.gathered, payload...)
+		o.mu.Unlock()
+		return
+	}
+	o.flushing = true
+	if len(payload) >= uncopied {
+		head := o.takeLocked()
+		o.mu.Unlock()
+		o.flushPair(head, payload)
+		return
+	}
+	o.gathered = append(o.gathered, payload...)
+	o.mu.Unlock()
+	if waiting >= yieldFrom {
+		runtime.Gosched()
+	}
+	o.flush(o.next())
+}
+
+// flushPair writes a frame whose payload is too large to be copied without need.
+func (o *outbox) flushPair(head, payload []byte) {
+	n, err := o.sink.tryWrite(head)
+	if err == nil && n == len(head) {
+		head = nil
+		n, err = o.sink.tryWrite(payload)
+		payload = payload[n:]
+	} else {
+		head = head[n:]
+	}
+	switch {
+	case err != nil:
+		o.fail(err)
+	case len(head)+len(payload) > 0:
+		go o.drain(append(append([]byte(nil), head...), payload...))
+	default:
+		o.flush(o.next())
+	}
+}
+
+// flush writes frames, then whatever has gathered, until nothing is left, the pipe is full, or it has done enough.
+func (o *outbox) flush(frames []byte) {
+	for round := 0; frames != nil; round++ {
+		n, err := o.sink.tryWrite(frames)
+		if err != nil {
+			o.fail(err)
+			return
+		}
+		if n < len(frames) || round == maxRounds {
+			go o.drain(append([]byte(nil), frames[n:]...))
+			return
+		}
+		frames = o.next()
+	}
+}
+
+// drain is flush for a pipe that is full: it waits for the worker to read. It ends at the latest when the pipe is closed.
+func (o *outbox) drain(frames []byte) {
+	for frames != nil {
+		if _, err := o.sink.Write(frames); err != nil {
+			o.fail(err)
+			return
+		}
+		frames = o.next()
+	}
+}
+
+// next takes what has gathered. With nothing there it ends the writer's turn and returns nil.
+func (o *outbox) next() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.gathered) == 0 || o.closed {
+		o.flushing = false
+		return nil
+	}
+	return o.takeLocked()
+}
+
+// takeLocked swaps the buffers: what has gathered is the writer's until it takes again.
+func (o *outbox) takeLocked() []byte {
+	frames := o.gathered
+	o.gathered, o.spare = o.spare[:0], frames
+	if cap(frames) > keptBuffer {
+		o.spare = nil
+	}
+	return frames
+}
+
+func (o *outbox) fail(err error) {
+	o.mu.Lock()
+	closed := o.closed
+	o.closeLocked()
+	o.mu.Unlock()
+	if !closed {
+		o.unwritable(err)
+	}
+}
+
+func (o *outbox) closeLocked() {
+	o.closed = true
+	o.gathered, o.spare = nil, nil
+}

@@ -1,0 +1,8 @@
+package conn
+
+import "io"
+
+// waitingSink is for writers that can only wait: it takes nothing at once and leaves all to the outbox's goroutine.
+type waitingSink struct{ io.Writer }
+
+func (waitingSink) tryWrite([]byte) (int, error) { return 0, nil }

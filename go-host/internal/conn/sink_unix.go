@@ -1,0 +1,62 @@
+//go:build unix
+
+package conn
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// newSink writes to a pipe without waiting. Other writers wait in a goroutine of their own.
+func newSink(w io.Writer) sink {
+	file, ok := w.(*os.File)
+	if !ok {
+		return waitingSink{w}
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return waitingSink{w}
+	}
+	s := &pipeSink{Writer: file, raw: raw}
+	s.once = s.writeOnce
+	return s
+}
+
+// pipeSink writes to a pipe that is in non-blocking mode, as os.Pipe makes them. One goroutine at a time may use it.
+type pipeSink struct {
+	io.Writer
+	raw  syscall.RawConn
+	once func(fd uintptr) bool // writeOnce, bound once so that a write allocates nothing
+
+	p   []byte
+	n   int
+	err error
+}
+
+func (s *pipeSink) tryWrite(p []byte) (int, error) {
+	s.p, s.n, s.err = p, 0, nil
+	if err := s.raw.Write(s.once); err != nil {
+		return 0, err
+	}
+	return s.n, s.err
+}
+
+// writeOnce always returns true: the runtime must not wait for the pipe here.
+func (s *pipeSink) writeOnce(fd uintptr) bool {
+	for s.n < len(s.p) {
+		n, err := syscall.Write(int(fd), s.p[s.n:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return true
+		case err != nil:
+			s.err = err
+			return true
+		}
+		s.n += n
+	}
+	return true
+}

@@ -1,0 +1,247 @@
+// Package pool shares resources that each take several users at a time. It hands out the least loaded one and lets a
+// bounded number of callers wait, first in, first out. It knows nothing of what a resource is.
+package pool
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// The reasons for which Acquire fails, beside its context's.
+var (
+	ErrClosed    = errors.New("pool is closed")
+	ErrQueueFull = errors.New("queue is full")
+	ErrQueueWait = errors.New("waited too long in the queue")
+)
+
+// Options bound a pool. All are required.
+type Options struct {
+	QueueLimit   int           // callers that may wait at a time
+	QueueTimeout time.Duration // how long each may wait
+}
+
+// Pool is a set of resources of type T.
+//
+// Law: mu guards all fields and those of Slot and waiter. It is never held while anything can wait.
+type Pool[T any] struct {
+	options Options
+
+	mu      sync.Mutex
+	slots   []*Slot[T]
+	waiters list.List // of *waiter[T], the oldest first
+	broken  error     // why nobody should wait for a resource now, or nil
+	closed  bool
+}
+
+// Slot is one resource and its users.
+type Slot[T any] struct {
+	Resource T
+
+	capacity int
+	users    int
+	draining bool
+}
+
+type waiter[T any] struct {
+	done chan struct{} // cap 1; delivers after slot or err is set
+	slot *Slot[T]
+	err  error
+}
+
+// Stats is a snapshot of a pool.
+type Stats struct {
+	Slots    int // resources that take users
+	Draining int // resources that only finish
+	Users    int
+	Queued   int
+}
+
+// New returns an empty pool.
+func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
+
+// Acquire returns the least loaded slot, waiting in the queue if all are full. It fails with ErrQueueFull at once, with
+// ErrQueueWait, with the error given to Break or Close, or with the context's cause; expired, which may be nil, ends the
+// wait like a context's deadline. Each acquired slot must be released once.
+func (p *Pool[T]) Acquire(ctx context.Context, expired <-chan time.Time) (*Slot[T], error) {
+	p.mu.Lock()
+	if err := p.refusalLocked(); err != nil {
+		p.mu.Unlock()
+		return nil, err
+	}
+	if p.waiters.Len() == 0 {
+		if slot := p.leastLoadedLocked(); slot != nil {
+			slot.users++
+			p.mu.Unlock()
+			return slot, nil
+		}
+	}
+	if p.waiters.Len() >= p.options.QueueLimit {
+		p.mu.Unlock()
+		return nil, ErrQueueFull
+	}
+	w := &waiter[T]{done: make(chan struct{}, 1)}
+	element := p.waiters.PushBack(w)
+	p.mu.Unlock()
+	return p.wait(ctx, expired, w, element)
+}
+
+func (p *Pool[T]) refusalLocked() error {
+	if p.closed {
+		return ErrClosed
+	}
+	return p.broken
+}
+
+func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
+	var best *Slot[T]
+	for _, slot := range p.slots {
+		if slot.draining || slot.users >= slot.capacity {
+			continue
+		}
+		if best == nil || slot.users < best.users {
+			best = slot
+		}
+	}
+	return best
+}
+
+func (p *Pool[T]) wait(ctx context.Context, expired <-chan time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
+	timer := time.NewTimer(p.options.QueueTimeout)
+	defer timer.Stop()
+	var reason error
+	select {
+	case <-w.done:
+		return w.slot, w.err
+	case <-ctx.Done():
+		reason = context.Cause(ctx)
+	case <-expired:
+		reason = context.DeadlineExceeded
+	case <-timer.C:
+		reason = ErrQueueWait
+	}
+	p.mu.Lock()
+	p.waiters.Remove(element)
+	slot := w.slot // granted while this caller was leaving
+	p.mu.Unlock()
+	if slot != nil {
+		p.Release(slot)
+	}
+	return nil, reason
+}
+
+// Release gives a slot back, to the oldest waiter if there is one.
+func (p *Pool[T]) Release(slot *Slot[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot.users--
+	p.grantLocked()
+}
+
+// grantLocked gives free room to waiters.
+func (p *Pool[T]) grantLocked() {
+	for p.waiters.Len() > 0 {
+		slot := p.leastLoadedLocked()
+		if slot == nil {
+			return
+		}
+		slot.users++
+		p.endFirstWaitLocked(slot, nil)
+	}
+}
+
+func (p *Pool[T]) endFirstWaitLocked(slot *Slot[T], err error) {
+	w := p.waiters.Remove(p.waiters.Front()).(*waiter[T]) //nolint:forcetypeassert // the list holds nothing else
+	w.slot, w.err = slot, err
+	w.done <- struct{}{}
+}
+
+// NewSlot returns a slot for up to capacity users at a time, which is not in use yet.
+func NewSlot[T any](resource T, capacity int) *Slot[T] {
+	return &Slot[T]{Resource: resource, capacity: capacity}
+}
+
+// Add puts a slot into use, and mends a broken pool.
+func (p *Pool[T]) Add(slot *Slot[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slots = append(p.slots, slot)
+	p.broken = nil
+	p.grantLocked()
+}
+
+// Drain takes a slot out of use. Its users release it as usual.
+func (p *Pool[T]) Drain(slot *Slot[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot.draining = true
+}
+
+// Remove drains a slot and forgets it. Its users release it as usual.
+func (p *Pool[T]) Remove(slot *Slot[T]) {
+	p.Drain(slot)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, s := range p.slots {
+		if s == slot {
+			p.slots = append(p.slots[:i:i], p.slots[i+1:]...)
+			return
+		}
+	}
+}
+
+// Break fails everyone who waits, and until the next Add everyone who comes, with err, unless a resource takes users.
+func (p *Pool[T]) Break(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, slot := range p.slots {
+		if !slot.draining {
+			return
+		}
+	}
+	p.broken = err
+	p.failWaitersLocked(err)
+}
+
+// Close fails everyone who waits or comes with ErrClosed. It does not touch the resources.
+func (p *Pool[T]) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.failWaitersLocked(ErrClosed)
+}
+
+func (p *Pool[T]) failWaitersLocked(err error) {
+	for p.waiters.Len() > 0 {
+		p.endFirstWaitLocked(nil, err)
+	}
+}
+
+// Resources returns the resources of all slots, draining ones too.
+func (p *Pool[T]) Resources() []T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	resources := make([]T, len(p.slots))
+	for i, slot := range p.slots {
+		resources[i] = slot.Resource
+	}
+	return resources
+}
+
+// Stats returns a consistent snapshot.
+func (p *Pool[T]) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stats := Stats{Queued: p.waiters.Len()}
+	for _, slot := range p.slots {
+		stats.Users += slot.users
+		if slot.draining {
+			stats.Draining++
+		} else {
+			stats.Slots++
+		}
+	}
+	return stats
+}

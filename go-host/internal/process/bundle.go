@@ -1,0 +1,88 @@
+package process
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// worker is the program that runs inside Node, made from bridge/ by scripts/build-worker.ts.
+//
+//go:embed worker.cjs
+var worker []byte
+
+// fromDescriptor runs the worker without a file of its own: Node reads it from descriptor 3.
+const fromDescriptor = `const m=new(require('module'))('rootbridge-worker');m.filename='rootbridge-worker.cjs';m.paths=[];` +
+	`process.argv.splice(1,0,m.filename);const f=require('fs'),s=f.readFileSync(3,'utf8');f.closeSync(3);m._compile(s,m.filename)`
+
+// WorkerArgs returns the arguments that make Node run the worker, and the code to hand over on descriptor 3 if there is
+// no place to write a file to.
+func WorkerArgs() (args []string, code []byte, err error) {
+	path, err := extractWorker()
+	if err == nil {
+		return []string{path}, nil, nil
+	}
+	if !canPassDescriptor {
+		return nil, nil, err
+	}
+	return []string{"-e", fromDescriptor, "--"}, worker, nil
+}
+
+// extractWorker writes the worker to a file named after its content, in the first directory that takes it, and returns
+// the path. Programs that start at the same time agree on the file, because it is renamed into place whole.
+func extractWorker() (string, error) {
+	sum := sha256.Sum256(worker)
+	name := "worker-" + hex.EncodeToString(sum[:8]) + ".cjs"
+	var failures []error
+	for _, dir := range cacheDirs() {
+		path := filepath.Join(dir, name)
+		err := ensureFile(dir, path)
+		if err == nil {
+			return path, nil
+		}
+		failures = append(failures, err)
+	}
+	return "", fmt.Errorf("found no directory to write the worker's file to: %w", errors.Join(failures...))
+}
+
+// cacheDirs lists directories of this user alone, so that nobody else can put a file there.
+func cacheDirs() []string {
+	var dirs []string
+	if dir, err := os.UserCacheDir(); err == nil {
+		dirs = append(dirs, filepath.Join(dir, "rootbridge"))
+	}
+	return append(dirs, filepath.Join(os.TempDir(), fmt.Sprintf("rootbridge-%d", os.Getuid())))
+}
+
+func ensureFile(dir, path string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := checkPrivate(dir); err != nil {
+		return err
+	}
+	if content, err := os.ReadFile(path); err == nil && string(content) == string(worker) { //nolint:gosec // a path of our own
+		return nil
+	}
+	return writeFile(dir, path)
+}
+
+func writeFile(dir, path string) error {
+	file, err := os.CreateTemp(dir, "worker-*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(worker)
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package process
+
+import (
+	"bytes"
+	"sync"
+)
+
+const (
+	tailSize = 8 << 10 // bytes kept of a process's stderr
+	lineSize = 8 << 10 // bytes after which a line is handed on in pieces
+)
+
+// Tail takes a process's stderr: it hands on each line and keeps the last bytes for error messages.
+type Tail struct {
+	onLine func(line []byte)
+	line   []byte // the unfinished line; only the writer touches it
+
+	mu   sync.Mutex
+	kept []byte
+}
+
+// Write never fails.
+func (t *Tail) Write(p []byte) (int, error) {
+	t.keep(p)
+	rest := p
+	for {
+		at := bytes.IndexByte(rest, '\n')
+		if at < 0 {
+			break
+		}
+		t.add(rest[:at])
+		t.flush()
+		rest = rest[at+1:]
+	}
+	t.add(rest)
+	return len(p), nil
+}
+
+func (t *Tail) keep(p []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p = p[max(0, len(p)-tailSize):]
+	if over := len(t.kept) + len(p) - tailSize; over > 0 {
+		t.kept = t.kept[:copy(t.kept, t.kept[over:])]
+	}
+	t.kept = append(t.kept, p...)
+}
+
+func (t *Tail) add(p []byte) {
+	for len(t.line)+len(p) > lineSize {
+		n := lineSize - len(t.line)
+		t.line = append(t.line, p[:n]...)
+		p = p[n:]
+		t.flush()
+	}
+	t.line = append(t.line, p...)
+}
+
+func (t *Tail) flush() {
+	if line := bytes.TrimSuffix(t.line, []byte("\r")); len(line) > 0 {
+		t.onLine(line)
+	}
+	t.line = t.line[:0]
+}
+
+// String returns the last bytes of the process's stderr, at most 8 KiB, without surrounding white space.
+func (t *Tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.ToValidUTF8(bytes.TrimSpace(t.kept), []byte("\uFFFD")))
+}

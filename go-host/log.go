@@ -1,0 +1,145 @@
+package rootbridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"rootbridge/internal/frame"
+	"sync/atomic"
+)
+
+// logQueue is how many lines may wait for a slow logger. Beyond it lines are dropped and counted: a logger must not stop
+// the calls.
+const logQueue = 1024
+
+// logPump hands the workers' lines to the logger from a goroutine of its own.
+type logPump struct {
+	logger  *slog.Logger
+	lines   chan logLine
+	dropped atomic.Uint64
+	done    chan struct{}
+}
+
+// logLine is one line that a worker printed.
+type logLine struct {
+	level slog.Level
+	text  string
+	attrs [5]slog.Attr
+	count int // of attrs
+}
+
+func newLogPump(logger *slog.Logger) *logPump {
+	p := &logPump{logger: logger, lines: make(chan logLine, logQueue), done: make(chan struct{})}
+	go p.run()
+	return p
+}
+
+func (p *logPump) run() {
+	defer close(p.done)
+	var reported uint64
+	for line := range p.lines {
+		p.logger.LogAttrs(context.Background(), line.level, line.text, line.attrs[:line.count]...)
+		if dropped := p.dropped.Load(); dropped > reported && len(p.lines) == 0 {
+			p.logger.Warn("log lines of workers were dropped: the logger was slower than they came", "lines", dropped-reported)
+			reported = dropped
+		}
+	}
+}
+
+// close returns when every line has been logged. No method may be called after it.
+func (p *logPump) close() {
+	close(p.lines)
+	<-p.done
+}
+
+func (p *logPump) add(line logLine) {
+	select {
+	case p.lines <- line:
+	default:
+		p.dropped.Add(1)
+	}
+}
+
+func (l *logLine) with(attr slog.Attr) {
+	l.attrs[l.count] = attr
+	l.count++
+}
+
+// frame logs a log frame.
+func (p *logPump) frame(pid int, meta frame.LogMeta, encoding frame.Encoding, payload []byte) {
+	line := logLine{level: slogLevel(meta.Level)}
+	if !p.logger.Enabled(context.Background(), line.level) {
+		return
+	}
+	line.with(slog.Int("worker", pid))
+	for _, attr := range []slog.Attr{
+		slog.String("source", meta.Source), slog.String("method", meta.Method), slog.String("trace_id", meta.TraceID),
+	} {
+		if attr.Value.String() != "" {
+			line.with(attr)
+		}
+	}
+	payload = payload[:min(len(payload), frame.MaxLog)]
+	if fields, ok := parseLogObject(encoding, payload); ok {
+		line.text, _ = fields["msg"].(string)
+		delete(fields, "msg")
+		line.with(slog.Any("fields", fields))
+	} else {
+		line.text = string(bytes.ToValidUTF8(payload, []byte("\uFFFD")))
+	}
+	p.add(line)
+}
+
+// parseLogObject reads a line of a JSON logger, less what the host's logger says better.
+func parseLogObject(encoding frame.Encoding, payload []byte) (map[string]any, bool) {
+	if encoding != frame.JSON {
+		return nil, false
+	}
+	var fields map[string]any
+	if json.Unmarshal(payload, &fields) != nil || fields == nil {
+		return nil, false
+	}
+	if message, ok := fields["message"]; ok && fields["msg"] == nil {
+		fields["msg"] = message
+		delete(fields, "message")
+	}
+	for _, key := range []string{"level", "time", "pid", "hostname"} {
+		delete(fields, key)
+	}
+	return fields, true
+}
+
+func slogLevel(level string) slog.Level {
+	switch level {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// stderr logs a line of a worker's stderr: what native code, children and Node itself print.
+func (p *logPump) stderr(pid int, line []byte) {
+	l := logLine{level: slog.LevelWarn, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
+	l.with(slog.Int("worker", pid))
+	l.with(slog.String("source", "stderr"))
+	p.add(l)
+}
+
+// printed logs what was printed on stdout before the worker took it over.
+func (p *logPump) printed(pid int, text []byte) {
+	for line := range bytes.SplitSeq(bytes.TrimSpace(text), []byte("\n")) {
+		if len(line) == 0 {
+			continue
+		}
+		l := logLine{level: slog.LevelInfo, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
+		l.with(slog.Int("worker", pid))
+		l.with(slog.String("source", "stdout"))
+		p.add(l)
+	}
+}

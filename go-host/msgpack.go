@@ -1,0 +1,129 @@
+package rootbridge
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// encodeMsgPack uses encoding/json's tags, and the smallest form of each integer: JavaScript reads a 64-bit form as a
+// BigInt.
+func encodeMsgPack(in any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := msgpack.NewEncoder(&buffer)
+	encoder.SetCustomStructTag("json")
+	encoder.UseCompactInts(true)
+	if err := encoder.Encode(in); err != nil {
+		return nil, err
+	}
+	return buffer.Bytes(), checkMsgPackDepth(buffer.Bytes())
+}
+
+func decodeMsgPack(encoded []byte, out any) error {
+	if len(encoded) == 0 {
+		encoded = []byte{0xc0} // undefined as nil
+	}
+	if err := checkMsgPackDepth(encoded); err != nil {
+		return err
+	}
+	reader := bytes.NewReader(encoded)
+	decoder := msgpack.NewDecoder(reader)
+	decoder.SetCustomStructTag("json")
+	if err := decoder.Decode(out); err != nil {
+		return err
+	}
+	if reader.Len() > 0 {
+		return errors.New("more than one value in a payload")
+	}
+	return nil
+}
+
+var errShortMsgPack = errors.New("the MessagePack value is not whole")
+
+// checkMsgPackDepth finds values that are nested too deeply before the library recurses into them. It keeps one counter
+// for each open array or map.
+func checkMsgPackDepth(b []byte) error {
+	open := make([]uint64, 0, 32) // elements still missing, innermost last
+	for {
+		for len(open) > 0 && open[len(open)-1] == 0 {
+			open = open[:len(open)-1]
+		}
+		if len(b) == 0 {
+			if len(open) > 0 {
+				return errShortMsgPack
+			}
+			return nil
+		}
+		if len(open) > 0 {
+			open[len(open)-1]--
+		}
+		skip, children, ok := msgPackItem(b)
+		if !ok || skip > uint64(len(b)) {
+			return errShortMsgPack
+		}
+		b = b[skip:]
+		if children == 0 {
+			continue
+		}
+		if len(open) == maxDepth {
+			return errTooDeep
+		}
+		open = append(open, children)
+	}
+}
+
+// msgPackItem returns the size of the item at the start of b, without the children of an array or map, and their number.
+// The forms are those of the MessagePack specification.
+func msgPackItem(b []byte) (size, children uint64, ok bool) {
+	switch c := b[0]; {
+	case c < 0x80 || c >= 0xe0: // fixint
+		return 1, 0, true
+	case c < 0x90: // fixmap
+		return 1, 2 * uint64(c&0xf), true
+	case c < 0xa0: // fixarray
+		return 1, uint64(c & 0xf), true
+	case c < 0xc0: // fixstr
+		return 1 + uint64(c&0x1f), 0, true
+	case c <= 0xc3: // nil, never used, false, true
+		return 1, 0, true
+	case c <= 0xc6: // bin 8 to 32
+		return lengthItem(b, 1<<(c-0xc4), 0)
+	case c <= 0xc9: // ext 8 to 32
+		return lengthItem(b, 1<<(c-0xc7), 1)
+	case c <= 0xcb: // float 32, 64
+		return 1 + 4<<(c-0xca), 0, true
+	case c <= 0xcf: // uint 8 to 64
+		return 1 + 1<<(c-0xcc), 0, true
+	case c <= 0xd3: // int 8 to 64
+		return 1 + 1<<(c-0xd0), 0, true
+	case c <= 0xd8: // fixext 1 to 16
+		return 2 + 1<<(c-0xd4), 0, true
+	case c <= 0xdb: // str 8 to 32
+		return lengthItem(b, 1<<(c-0xd9), 0)
+	case c <= 0xdd: // array 16, 32
+		return childrenItem(b, 2<<(c-0xdc), 1)
+	default: // map 16, 32
+		return childrenItem(b, 2<<(c-0xde), 2)
+	}
+}
+
+func lengthItem(b []byte, width, extra int) (size, children uint64, ok bool) {
+	n, ok := bigEndian(b[1:], width)
+	return 1 + uint64(width) + uint64(extra) + n, 0, ok //nolint:gosec // small and positive
+}
+
+func childrenItem(b []byte, width int, each uint64) (size, children uint64, ok bool) {
+	n, ok := bigEndian(b[1:], width)
+	return 1 + uint64(width), n * each, ok //nolint:gosec // small and positive
+}
+
+func bigEndian(b []byte, width int) (uint64, bool) {
+	if len(b) < width {
+		return 0, false
+	}
+	var padded [8]byte
+	copy(padded[8-width:], b[:width])
+	return binary.BigEndian.Uint64(padded[:]), true
+}

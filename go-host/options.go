@@ -1,0 +1,232 @@
+package rootbridge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"rootbridge/internal/frame"
+	"strings"
+	"time"
+)
+
+// Options says what to run and within which bounds. Only one of Entry, Source and Command is required; everything else
+// has a default.
+type Options struct {
+	// Entry is the JavaScript (or, on Node 22.18 and newer, TypeScript) file or package folder whose exports are called.
+	// A relative path is relative to the program's working directory.
+	Entry string
+
+	// Source is the text of an ES module to run in place of Entry, at most 1 MiB less what surrounds it in JSON. Its
+	// imports are resolved from Dir. Meant for tests and small rules.
+	Source string
+
+	// Command is a worker program in any language that speaks the protocol on its stdin and stdout, with its arguments,
+	// in place of Node, Entry and Source.
+	Command []string
+
+	// Dir is the workers' working directory. Default: the nearest folder with a package.json at or above Entry, else
+	// Entry's folder; without Entry the program's own working directory.
+	Dir string
+
+	// Workers is the number of worker processes. Each is a Node of some 40 MB and more. Default 2, so that one that is
+	// stuck leaves another.
+	Workers int
+
+	// Concurrency is how many calls one worker runs at a time. Default 16: one Node interleaves calls that wait for
+	// something. Use 1 for code that is not safe to interleave.
+	Concurrency int
+
+	// Node is the node executable, a path or a name on the PATH. Default: node on the PATH, else /nodejs/bin/node.
+	Node string
+
+	// NodeArgs are options for node itself, such as --max-old-space-size=512 or --import=tsx.
+	NodeArgs []string
+
+	// Env lists further environment variables, as KEY=value; a later one wins. Default: none.
+	Env []string
+
+	// ReplaceEnv makes Env the whole environment, in place of an addition to the program's own.
+	ReplaceEnv bool
+
+	// Codec is how values are encoded. Default JSON.
+	Codec Codec
+
+	// Convention is how functions are called. Default ConventionValue. A call can choose its own.
+	Convention Convention
+
+	// CallTimeout bounds each call, waiting included; a context's earlier deadline and WithTimeout win. Default 30 s;
+	// negative means no bound.
+	CallTimeout time.Duration
+
+	// BootTimeout bounds the time from the start of a worker until its module has loaded. Default 30 s.
+	BootTimeout time.Duration
+
+	// QueueLimit is how many calls may wait for a worker at a time; the next fails with CodeOverloaded. Default 1,024;
+	// negative means that none may wait.
+	QueueLimit int
+
+	// QueueTimeout is how long a call may wait for a worker before it fails with CodeQueueTimeout. Default 10 s.
+	QueueTimeout time.Duration
+
+	// KillGrace is how long a worker whose event loop does not answer may stay so once a call is overdue, and how long
+	// each step of ending a worker (end of stdin, TERM) may take before the next. Default 2 s.
+	KillGrace time.Duration
+
+	// DrainTimeout bounds how long Close, or the replacement of a worker, waits for calls in flight. Default 10 s.
+	DrainTimeout time.Duration
+
+	// MaxPayload is the largest argument or result in bytes, at least 1,024 and at most 1 GiB. Default 32 MiB.
+	MaxPayload int
+
+	// Logger gets what the JavaScript prints (attributes worker, source, method, trace_id) and what happens to workers.
+	// Payloads and environment values are never logged. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Codec is how arguments and results are encoded. docs/values.md has what each value becomes.
+type Codec string
+
+// The codecs.
+const (
+	// JSON is JSON.stringify and JSON.parse in JavaScript, encoding/json in Go.
+	JSON Codec = "json"
+	// MsgPack is MessagePack: smaller and faster for bytes and large texts. Struct tags are those of encoding/json.
+	MsgPack Codec = "msgpack"
+)
+
+// Convention is how a JavaScript function is called (protocol/README.md, section 6).
+type Convention string
+
+// The conventions.
+const (
+	// ConventionValue calls fn(in), or fn() for a nil in.
+	ConventionValue Convention = "value"
+	// ConventionArgs calls fn(...in): in is a list. An in of type Args chooses it by itself.
+	ConventionArgs Convention = "args"
+	// ConventionCallback calls fn(in, done) and waits for done(err, result).
+	ConventionCallback Convention = "callback"
+	// ConventionArgsCallback calls fn(...in, done). An in of type Args chooses it where ConventionCallback is the default.
+	ConventionArgsCallback Convention = "args_callback"
+)
+
+// withDefaults returns the options with every field set, or an error that says which one can't be used.
+func (o Options) withDefaults() (Options, error) {
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	setDefault(&o.Workers, 2)
+	setDefault(&o.Concurrency, 16)
+	setDefault(&o.Codec, JSON)
+	setDefault(&o.Convention, ConventionValue)
+	setDefault(&o.CallTimeout, 30*time.Second)
+	setDefault(&o.BootTimeout, 30*time.Second)
+	setDefault(&o.QueueLimit, 1024)
+	setDefault(&o.QueueTimeout, 10*time.Second)
+	setDefault(&o.KillGrace, 2*time.Second)
+	setDefault(&o.DrainTimeout, 10*time.Second)
+	setDefault(&o.MaxPayload, frame.DefaultMaxPayload)
+	setDefault(&o.Logger, slog.Default())
+	return o.resolvePaths()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (o Options) check() error {
+	given := 0
+	for _, is := range []bool{o.Entry != "", o.Source != "", len(o.Command) > 0} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return fmt.Errorf("expected exactly one of Options.Entry, Source and Command, got %d of them", given)
+	}
+	return errors.Join(
+		checkRange("Workers", o.Workers, 0, 1024),
+		checkRange("Concurrency", o.Concurrency, 0, 1<<16),
+		checkRange("BootTimeout", o.BootTimeout, 0, 1<<62),
+		checkRange("QueueTimeout", o.QueueTimeout, 0, 1<<62),
+		checkRange("KillGrace", o.KillGrace, 0, 1<<62),
+		checkRange("DrainTimeout", o.DrainTimeout, 0, 1<<62),
+		o.checkMaxPayload(),
+		checkWord("Codec", o.Codec, "", JSON, MsgPack),
+		checkConvention(o.Convention),
+		checkEnv(o.Env),
+	)
+}
+
+func checkRange[T int | time.Duration](name string, value, least, most T) error {
+	if value < least || value > most {
+		return fmt.Errorf("expected Options.%s between %v and %v, got %v", name, least, most, value)
+	}
+	return nil
+}
+
+func (o Options) checkMaxPayload() error {
+	if o.MaxPayload == 0 {
+		return nil
+	}
+	return checkRange("MaxPayload", o.MaxPayload, frame.MinMaxPayload, frame.MaxMaxPayload)
+}
+
+func checkConvention(c Convention) error {
+	return checkWord("Convention", c, "", ConventionValue, ConventionArgs, ConventionCallback, ConventionArgsCallback)
+}
+
+func checkWord[T ~string](name string, value T, words ...T) error {
+	for _, word := range words {
+		if value == word {
+			return nil
+		}
+	}
+	return fmt.Errorf("expected Options.%s to be one of %q, got %q", name, words[1:], value)
+}
+
+// checkEnv names the position of a bad variable, never its text: it may hold a secret.
+func checkEnv(env []string) error {
+	for i, variable := range env {
+		if at := strings.IndexByte(variable, '='); at < 1 || strings.IndexByte(variable, 0) >= 0 {
+			return fmt.Errorf("expected Options.Env[%d] to be KEY=value", i)
+		}
+	}
+	return nil
+}
+
+func (o Options) resolvePaths() (Options, error) {
+	if o.Entry == "" {
+		return o, nil
+	}
+	entry, err := filepath.Abs(o.Entry)
+	if err != nil {
+		return o, fmt.Errorf("Options.Entry: %w", err)
+	}
+	if _, err = os.Stat(entry); err != nil {
+		return o, fmt.Errorf("Options.Entry: expected a JavaScript file or a package folder: %w", err)
+	}
+	o.Entry = entry
+	setDefault(&o.Dir, packageDir(entry))
+	return o, nil
+}
+
+// packageDir returns the nearest folder at or above entry that has a package.json, else entry's own folder.
+func packageDir(entry string) string {
+	own := entry
+	if info, err := os.Stat(entry); err != nil || !info.IsDir() {
+		own = filepath.Dir(entry)
+	}
+	for dir := own; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "package.json")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return own
+		}
+	}
+}

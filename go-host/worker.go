@@ -1,0 +1,254 @@
+package rootbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"rootbridge/internal/conn"
+	"rootbridge/internal/frame"
+	"rootbridge/internal/pool"
+	"rootbridge/internal/process"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// errAbandoned means that the caller stopped waiting and the call still runs.
+var errAbandoned = errors.New("abandoned")
+
+// worker is one worker process that has become ready, and its connection.
+//
+// Law: mu guards fatal, killed and retiring. Everything else is set before the worker gets into the pool.
+type worker struct {
+	host    *Host
+	process *process.Process
+	reader  *frame.Reader
+	conn    *conn.Conn
+	slot    *pool.Slot[*worker]
+	methods []string
+	calls   atomic.Uint64
+
+	ended   chan struct{} // closed when the connection has ended and the process was waited for
+	retired chan string   // cap 1; gets the reason for which the worker should be replaced
+	probing atomic.Bool
+
+	mu       sync.Mutex
+	fatal    *Error // what the worker said just before its end
+	killed   *Error // why the host killed it
+	retiring bool
+}
+
+// send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
+func (w *worker) send(call *conn.Call, limit *limit, meta frame.CallMeta, argument payload) error {
+	meta.Timeout = limit.left()
+	var scratch [256]byte
+	err := w.conn.Send(call, argument.encoding, frame.AppendCallMeta(scratch[:0], meta), argument.bytes)
+	if errors.Is(err, conn.ErrTooLarge) {
+		return &Error{Code: CodeTooLarge, Message: err.Error(), err: err}
+	}
+	if err != nil {
+		return errNotBegun
+	}
+	w.calls.Add(1)
+	return nil
+}
+
+// errNotBegun means that the worker has not begun the call and will not.
+var errNotBegun = errors.New("not begun")
+
+// await waits for the answer. It fails with the connection's *Error, with errAbandoned, or with errNotBegun.
+func (w *worker) await(ctx context.Context, limit *limit, call *conn.Call) error {
+	reason := CodeDeadlineExceeded
+	select {
+	case <-call.Done:
+		return outcome(call)
+	case <-limit.expired():
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			reason = CodeCanceled
+		}
+	}
+	if w.conn.Abandon(call, string(reason)) {
+		return errAbandoned
+	}
+	<-call.Done
+	return outcome(call)
+}
+
+func outcome(call *conn.Call) error {
+	if errors.Is(call.Err, conn.ErrNotStarted) {
+		return errNotBegun
+	}
+	return call.Err
+}
+
+func (w *worker) pid() int { return w.process.PID() }
+
+// serve reads the worker's frames until its end.
+func (w *worker) serve() {
+	w.conn.Serve(w.reader, w.failure)
+	w.process.Discard()
+	<-w.process.Done()
+	close(w.ended)
+}
+
+// failure ends the process, whose connection is over, and says why for the calls in flight.
+func (w *worker) failure(reason error) error {
+	var broken *frame.BrokenError
+	if errors.As(reason, &broken) {
+		w.kill(&Error{
+			Code:    CodeProtocolError,
+			Message: fmt.Sprintf("the worker broke the protocol and was killed: %v", reason), err: reason,
+		})
+	}
+	w.endWithin(w.host.options.KillGrace)
+	return w.epitaph()
+}
+
+// endWithin waits for a process that should be ending, and kills it if it does not.
+func (w *worker) endWithin(grace time.Duration) {
+	timer := time.AfterFunc(grace, w.process.Kill)
+	defer timer.Stop()
+	<-w.process.Done()
+}
+
+// epitaph says why the process has ended. It is called after that.
+func (w *worker) epitaph() *Error {
+	w.mu.Lock()
+	killed, fatal := w.killed, w.fatal
+	w.mu.Unlock()
+	switch {
+	case killed != nil:
+		return w.sign(killed)
+	case w.host.isEnding():
+		return w.sign(&Error{Code: CodeClosed, Message: "the host was closed before the call had ended; it may have run"})
+	case fatal != nil:
+		return w.sign(fatal)
+	}
+	return w.sign(&Error{
+		Code:    CodeWorkerCrashed,
+		Message: fmt.Sprintf("the worker process ended during the call (%s)", w.process.Exit()),
+	})
+}
+
+func (w *worker) sign(e *Error) *Error {
+	signed := *e
+	signed.WorkerPID = w.pid()
+	if e.Code != CodeClosed {
+		signed.Stderr = w.process.Stderr.String()
+	}
+	return &signed
+}
+
+// kill ends the worker at once. Only the first reason counts.
+func (w *worker) kill(reason *Error) {
+	w.mu.Lock()
+	if w.killed == nil {
+		w.killed = reason
+	}
+	w.mu.Unlock()
+	w.process.Kill()
+}
+
+// stop ends the worker in order, when nobody waits for it any more or may any longer.
+func (w *worker) stop() {
+	w.conn.Goaway()
+	w.process.Stop(w.host.options.KillGrace)
+}
+
+// retire asks for the worker's replacement. Only the first reason counts.
+func (w *worker) retire(reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.retiring {
+		w.retiring = true
+		w.retired <- reason
+	}
+}
+
+// probe finds out, after a call became overdue, whether the worker's event loop still turns. One that does not, for
+// KillGrace, is killed. One that does keeps its other calls, unless too many of its slots hold calls that nobody waits for.
+func (w *worker) probe() {
+	if w.probing.Swap(true) {
+		return
+	}
+	pongs := w.conn.Pongs()
+	w.conn.Ping()
+	w.awaitPong(pongs)
+}
+
+func (w *worker) awaitPong(pongs uint64) {
+	received := w.conn.Received()
+	time.AfterFunc(w.host.options.KillGrace, func() {
+		switch {
+		case w.hasExited():
+		case w.conn.Pongs() > pongs:
+			w.probing.Store(false)
+			w.retireIfClogged()
+		case w.conn.Received() > received: // busy, but getting on
+			w.awaitPong(pongs)
+		default:
+			w.killBlocked()
+		}
+	})
+}
+
+func (w *worker) hasExited() bool {
+	select {
+	case <-w.process.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *worker) killBlocked() {
+	grace := w.host.options.KillGrace
+	w.host.options.Logger.Warn("killing a worker whose event loop is blocked", "worker", w.pid(), "grace", grace)
+	w.kill(&Error{
+		Code: CodeWorkerCrashed,
+		Message: fmt.Sprintf("the worker was killed: a call on it was overdue and its event loop was blocked for %v "+
+			"(Options.KillGrace); the function may have run", grace),
+	})
+}
+
+// retireIfClogged replaces a worker when half of its slots or more hold abandoned calls.
+func (w *worker) retireIfClogged() {
+	_, abandoned := w.conn.InFlight()
+	if 2*abandoned >= w.host.options.Concurrency {
+		w.retire(fmt.Sprintf("%d of its %d slots hold calls that nobody waits for", abandoned, w.host.options.Concurrency))
+	}
+}
+
+// Settled frees the call's place.
+func (w *worker) Settled(*conn.Call) { w.host.pool.Release(w.slot) }
+
+// Log hands a line on to the host's logger.
+func (w *worker) Log(meta frame.LogMeta, _ uint32, encoding frame.Encoding, payload []byte) {
+	w.host.logs.frame(w.pid(), meta, encoding, payload)
+}
+
+// Fatal keeps the worker's last words for the calls that die with it.
+func (w *worker) Fatal(payload []byte) {
+	fatal := parseError(payload)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fatal == nil {
+		w.fatal = fatal
+	}
+}
+
+// Goaway replaces the worker.
+func (w *worker) Goaway(meta frame.GoawayMeta) {
+	w.host.pool.Drain(w.slot)
+	w.retire("it asked to be replaced: " + meta.Reason)
+}
+
+// Unwritable kills a worker that takes no more calls: those in flight on it could wait for ever.
+func (w *worker) Unwritable(err error) {
+	time.AfterFunc(w.host.options.KillGrace, func() {
+		if !w.hasExited() { // else its own words say more
+			w.kill(&Error{Code: CodeWorkerCrashed, Message: "the worker closed its stdin and was killed", err: err})
+		}
+	})
+}
