@@ -8,12 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
+
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
-	"strings"
-	"time"
 )
 
 // boot starts a worker and returns when its module has loaded. It leaves no process when it fails.

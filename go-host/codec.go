@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"rootbridge/internal/frame"
 	"sync"
+
+	"rootbridge/internal/frame"
 )
 
 // maxDepth is how deep arrays and maps may nest (protocol/README.md, section 5).
@@ -73,7 +74,7 @@ var encoders = sync.Pool{New: func() any {
 }}
 
 func encodeJSON(in any) (payload, error) {
-	e := encoders.Get().(*jsonEncoder) //nolint:forcetypeassert // the pool holds nothing else
+	e := encoders.Get().(*jsonEncoder) //nolint:errcheck // the pool holds nothing else
 	e.buffer.Reset()
 	p := payload{encoding: frame.JSON, encoder: e}
 	if err := e.encoder.Encode(in); err != nil {
@@ -154,7 +155,8 @@ func checkJSONDepth(text []byte) error {
 		case '"':
 			i += stringLength(text[i+1:])
 		case '[', '{':
-			if depth++; depth > maxDepth {
+			depth++
+			if depth > maxDepth {
 				return errTooDeep
 			}
 		case ']', '}':

@@ -102,7 +102,7 @@ func (e *Error) Is(target error) bool {
 	case context.Canceled:
 		return e.Code == CodeCanceled
 	}
-	code, ok := target.(Code) //nolint:errorlint // Is compares one link of the chain; errors.Is walks it
+	code, ok := target.(Code)
 	return ok && e.Code == code
 }
 

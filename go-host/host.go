@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
-	"sync"
 )
 
 // Host runs one JavaScript module in a pool of worker processes. Start makes it, Close or Shutdown ends it.

@@ -24,7 +24,7 @@ var limits = sync.Pool{New: func() any {
 
 // newLimit starts the clock. A timeout below zero means no bound but the context's.
 func newLimit(ctx context.Context, timeout time.Duration) *limit {
-	l := limits.Get().(*limit) //nolint:forcetypeassert // the pool holds nothing else
+	l := limits.Get().(*limit) //nolint:errcheck // the pool holds nothing else
 	now := time.Now()
 	deadline, bounded := ctx.Deadline()
 	if timeout < 0 || bounded && deadline.Before(now.Add(timeout)) {

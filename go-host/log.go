@@ -5,8 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"rootbridge/internal/frame"
 	"sync/atomic"
+
+	"rootbridge/internal/frame"
 )
 
 // logQueue is how many lines may wait for a slow logger. Beyond it lines are dropped and counted: a logger must not stop

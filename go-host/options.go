@@ -6,9 +6,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"rootbridge/internal/frame"
 	"strings"
 	"time"
+
+	"rootbridge/internal/frame"
 )
 
 // Options says what to run and within which bounds. Only one of Entry, Source and Command is required; everything else

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
-	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // errAbandoned means that the caller stopped waiting and the call still runs.

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"rootbridge/internal/frame"
 	"sync"
 	"sync/atomic"
+
+	"rootbridge/internal/frame"
 )
 
 // Handler is what a Conn tells its owner. Its methods are called from the Conn's reading goroutine unless they say
@@ -45,7 +46,7 @@ var calls = sync.Pool{New: func() any { return &Call{Done: make(chan struct{}, 1
 
 // NewCall returns an empty call.
 func NewCall() *Call {
-	return calls.Get().(*Call) //nolint:forcetypeassert // the pool holds nothing else
+	return calls.Get().(*Call) //nolint:errcheck // the pool holds nothing else
 }
 
 // Recycle gives a call back that has settled, or was never sent, and whose Done has been received.

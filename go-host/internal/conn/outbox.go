@@ -2,9 +2,10 @@ package conn
 
 import (
 	"io"
-	"rootbridge/internal/frame"
 	"runtime"
 	"sync"
+
+	"rootbridge/internal/frame"
 )
 
 const (

@@ -181,7 +181,7 @@ func newPayload(n int) []byte {
 	if n > pooledSize {
 		return make([]byte, n)
 	}
-	return payloads.Get().(*[pooledSize]byte)[:n] //nolint:forcetypeassert // the pool holds nothing else
+	return payloads.Get().(*[pooledSize]byte)[:n] //nolint:errcheck // the pool holds nothing else
 }
 
 // Recycle gives a payload of Next back. Nothing may refer to it any more.

@@ -153,7 +153,7 @@ func (p *Pool[T]) grantLocked() {
 }
 
 func (p *Pool[T]) endFirstWaitLocked(slot *Slot[T], err error) {
-	w := p.waiters.Remove(p.waiters.Front()).(*waiter[T]) //nolint:forcetypeassert // the list holds nothing else
+	w := p.waiters.Remove(p.waiters.Front()).(*waiter[T]) //nolint:errcheck // the list holds nothing else
 	w.slot, w.err = slot, err
 	w.done <- struct{}{}
 }

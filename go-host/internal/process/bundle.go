@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -65,7 +66,7 @@ func ensureFile(dir, path string) error {
 	if err := checkPrivate(dir); err != nil {
 		return err
 	}
-	if content, err := os.ReadFile(path); err == nil && string(content) == string(worker) { //nolint:gosec // a path of our own
+	if content, err := os.ReadFile(path); err == nil && bytes.Equal(content, worker) { //nolint:gosec // a path of our own
 		return nil
 	}
 	return writeFile(dir, path)

@@ -57,7 +57,7 @@ func CheckNodeVersion(path, version string) error {
 func DiagnoseNode(path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--version") //nolint:gosec // the Node that the caller chose
+	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = withoutNodeOptions(os.Environ())
 	cmd.WaitDelay = time.Second
 	output, err := cmd.Output()
