@@ -1,0 +1,184 @@
+import { Buffer } from "node:buffer";
+import { types } from "node:util";
+import { assertWellFormed } from "./depth.ts";
+import { Encoding } from "./frame.ts";
+import { describeProblem } from "./problem.ts";
+import { tidy } from "./tidy.ts";
+
+/** A value that has no form in an encoding, or bytes that are no value of it. */
+export class CodecError extends Error {
+  override readonly name: string = "CodecError";
+}
+
+interface Packer {
+  pack(value: unknown): Uint8Array;
+  unpack(bytes: Uint8Array): unknown;
+}
+
+const { parse, stringify } = JSON;
+const { isView } = ArrayBuffer;
+const { isAnyArrayBuffer } = types;
+const EMPTY: Uint8Array = Buffer.alloc(0);
+const nativeArrayPrototype = Array.prototype;
+/** A toJSON that old libraries put here makes quoted text of every list and string: see withoutForeignToJson. */
+const SHARED_PROTOTYPES: readonly object[] = [
+  Array.prototype,
+  Object.prototype,
+  String.prototype,
+  Number.prototype,
+  Boolean.prototype,
+];
+
+let packer: Packer | undefined;
+
+/** Makes msgpack usable. Loaded only when it was agreed, because it costs a third of an empty start. */
+export async function loadMsgpack(): Promise<void> {
+  if (packer) return;
+  const { Packr } = await import("msgpackr");
+  const settings = {
+    useRecords: false,
+    variableMapSize: true,
+    mapsAsObjects: true,
+    copyBuffers: true,
+    // A number where it is safe, else a BigInt; missing from msgpackr's types.
+    int64AsType: "auto",
+  };
+  packer = new Packr(settings as object);
+}
+
+/**
+ * Encodes a value. `undefined` becomes no bytes. Throws a CodecError that names where in the value the problem is;
+ * `root` is what it calls the value.
+ */
+export function encodeValue(value: unknown, encoding: Encoding, root = "result"): Uint8Array {
+  if (encoding === Encoding.Raw) return encodeRaw(value, root);
+  if (encoding === Encoding.Msgpack) return encodeMsgpack(value, root);
+  const text = encodeJson(value, root);
+  return text === undefined ? EMPTY : Buffer.from(text);
+}
+
+/** Encodes a value as JSON text; `undefined` for no value. Throws a CodecError as encodeValue does. */
+export function encodeJson(value: unknown, root = "result"): string | undefined {
+  refuseFunction(value, root);
+  try {
+    return stringifyJson(value);
+  } catch (error) {
+    throw new CodecError(describeProblem(value, "json", root, error), { cause: error });
+  }
+}
+
+function encodeMsgpack(value: unknown, root: string): Uint8Array {
+  refuseFunction(value, root);
+  const { pack } = loadedPacker();
+  try {
+    const tidied = tidy(value);
+    return tidied === undefined ? EMPTY : pack(tidied);
+  } catch (error) {
+    throw new CodecError(describeProblem(value, "msgpack", root, error), { cause: error });
+  }
+}
+
+function encodeRaw(value: unknown, root: string): Uint8Array {
+  const bytes = bytesOf(value);
+  if (bytes) return bytes;
+  throw new CodecError(
+    `${root}: expected bytes (Buffer, typed array or ArrayBuffer), got ${typeof value}`,
+  );
+}
+
+function refuseFunction(value: unknown, root: string): void {
+  if (typeof value === "function" || typeof value === "symbol") {
+    throw new CodecError(`${root} is a ${typeof value}, which has no form as data`);
+  }
+}
+
+/**
+ * Decodes a payload. No bytes are `undefined`, with raw an empty Buffer. Keeps no view of `payload`. Throws a CodecError.
+ */
+export function decodeValue(payload: Uint8Array, encoding: Encoding, root = "argument"): unknown {
+  if (encoding === Encoding.Raw) return Buffer.from(payload);
+  if (payload.length === 0) return undefined;
+  if (encoding === Encoding.Msgpack) return decodeMsgpack(payload, root);
+  try {
+    return parseJson(payload);
+  } catch (error) {
+    const reason = reasonWithoutText(error);
+    throw new CodecError(`${root} is not JSON (${payload.length} bytes): ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function decodeMsgpack(payload: Uint8Array, root: string): unknown {
+  const loaded = loadedPacker();
+  try {
+    assertWellFormed(payload);
+    return loaded.unpack(payload);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "";
+    throw new CodecError(`${root} is not MessagePack (${payload.length} bytes): ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function loadedPacker(): Packer {
+  if (!packer) throw new CodecError("msgpack was not agreed in hello: use json");
+  return packer;
+}
+
+/** The bytes of a Buffer, typed array, DataView or ArrayBuffer, without a copy; `undefined` for anything else. */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
+  return undefined;
+}
+
+/** Parses JSON text as UTF-8. Throws a SyntaxError, also for bytes that are not UTF-8. */
+export function parseJson(bytes: Uint8Array): unknown {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = buffer.toString();
+  if (text.includes("\ufffd") && !isUtf8(buffer, text)) throw new SyntaxError("not UTF-8");
+  return parse(text);
+}
+
+/** JSON.stringify as it was before user code, and blind to a toJSON on the prototypes that all values share. */
+export function stringifyJson(value: unknown): string | undefined {
+  return hasForeignToJson() ? stringify(value, withoutForeignToJson) : stringify(value);
+}
+
+function isUtf8(buffer: Buffer, text: string): boolean {
+  return Buffer.from(text).equals(buffer);
+}
+
+function hasForeignToJson(): boolean {
+  return (
+    "toJSON" in nativeArrayPrototype ||
+    "toJSON" in String.prototype ||
+    "toJSON" in Number.prototype ||
+    "toJSON" in Boolean.prototype
+  );
+}
+
+/** A replacer that takes a value itself where its toJSON came from a shared prototype. */
+function withoutForeignToJson(this: unknown, key: string, value: unknown): unknown {
+  const raw = (this as Record<string, unknown>)[key];
+  if (raw === null || raw === undefined || typeof raw === "bigint") return value;
+  const toJson = (raw as { toJSON?: unknown }).toJSON;
+  const foreign = SHARED_PROTOTYPES.some(
+    (prototype) => toJson !== undefined && ownToJson(prototype) === toJson,
+  );
+  return foreign ? raw : value;
+}
+
+function ownToJson(prototype: object): unknown {
+  return Object.getOwnPropertyDescriptor(prototype, "toJSON")?.value;
+}
+
+/** V8 quotes the text in its message, which may hold secrets. */
+function reasonWithoutText(error: unknown): string {
+  const message = error instanceof Error ? error.message : "";
+  return message
+    .replace(/, (\.\.\.)?"[\s\S]*$/, "")
+    .replace(/Unexpected token '?[\s\S]'?/, "unexpected character");
+}

@@ -1,0 +1,306 @@
+import { Buffer } from "node:buffer";
+import { types } from "node:util";
+import { stringifyJson } from "./codec.ts";
+import { describeField, type FieldBudget, newFieldBudget, readProperty } from "./field.ts";
+import { MAX_ERROR } from "./frame.ts";
+import { decodeObject, MessageError } from "./message.ts";
+
+/** Every way a call can end but well. */
+export const Code = {
+  /** Ran and threw or rejected. */
+  Exception: "exception",
+  /** Did not run: no such exported function. */
+  MethodNotFound: "method_not_found",
+  /** Did not run: its argument doesn't decode, or is no list where the convention wants one. */
+  InvalidArgument: "invalid_argument",
+  /** Ran: its result has no form in the encoding. */
+  UnencodableResult: "unencodable_result",
+  /** Argument over the limit: did not run. Result over the limit: ran. */
+  TooLarge: "too_large",
+  /** Did not run: its frame broke a rule of the protocol. */
+  ProtocolError: "protocol_error",
+  /** Did not run: no worker would take it. */
+  WorkerUnavailable: "worker_unavailable",
+  /** The code did not load. */
+  BootFailed: "boot_failed",
+  /** May have run: the worker died. */
+  WorkerCrashed: "worker_crashed",
+  /** May still run: its time was over. */
+  DeadlineExceeded: "deadline_exceeded",
+  /** May still run: the caller went away. */
+  Canceled: "canceled",
+  /** Did not run: waited too long for a worker. */
+  QueueTimeout: "queue_timeout",
+  /** Did not run: the queue was full. */
+  Overloaded: "overloaded",
+  /** Did not run: the host was closed. */
+  Closed: "closed",
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+/** A thrown value as it crosses the bridge, without a code: what a cause is. */
+export interface ThrownObject {
+  message: string;
+  /** The error's name; for a thrown non-Error its `typeof`. */
+  name?: string;
+  stack?: string;
+  cause?: ThrownObject;
+  /** An AggregateError's errors. */
+  errors?: ThrownObject[];
+  /** The error's other own enumerable properties, made JSON. */
+  fields?: Record<string, unknown>;
+  /** A thrown non-Error, made JSON. */
+  value?: unknown;
+  /** True when something was left out. */
+  truncated?: boolean;
+}
+
+/** The payload of an error frame. */
+export interface ErrorObject extends ThrownObject {
+  code: Code;
+}
+
+const MAX_CAUSES = 8;
+const MAX_ERRORS = 16;
+const MAX_FIELDS = 64;
+/** Errors described at most in one tree of causes and errors. */
+const MAX_DESCRIBED = 64;
+/** Characters kept of one name, one message and one stack. */
+const MAX_NAME = 256;
+const MAX_MESSAGE = 8_192;
+const MAX_STACK = 16_384;
+/** Own properties that have their own place in an ErrorObject. */
+const PLACED: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors"]);
+
+const { isArray } = Array;
+const { isNativeError } = types;
+const { keys: ownKeys, getOwnPropertyDescriptor } = Object;
+const ErrorClass = Error;
+
+/** Describes whatever was thrown. Reads it only through guards, so no getter, Proxy or cycle of its makes it throw. */
+export function describeError(thrown: unknown, code: Code = Code.Exception): ErrorObject {
+  try {
+    const describer = new Describer();
+    const described: ErrorObject = { code, ...describer.describe(thrown, MAX_CAUSES) };
+    if (describer.truncated) described.truncated = true;
+    return described;
+  } catch {
+    return { code, name: typeof thrown, message: "what was thrown can't be read" };
+  }
+}
+
+class Describer {
+  /** True once anything was left out. */
+  truncated = false;
+  readonly #fields: FieldBudget = newFieldBudget();
+  /** The errors around the one being described, so that a cycle ends. */
+  readonly #around = new Set<unknown>();
+  #left = MAX_DESCRIBED;
+
+  describe(thrown: unknown, causesLeft: number): ThrownObject {
+    this.#left -= 1;
+    const described = isErrorLike(thrown)
+      ? this.#describeError(thrown, causesLeft)
+      : this.#describeValue(thrown);
+    if (this.#fields.truncated) this.truncated = true;
+    return described;
+  }
+
+  #describeError(error: object, causesLeft: number): ThrownObject {
+    const described: ThrownObject = { message: "", name: nameOf(error) };
+    this.#around.add(error);
+    described.message = this.#cut(textOf(readProperty(error, "message")), MAX_MESSAGE);
+    const stack = stackOf(readProperty(error, "stack"));
+    if (stack !== undefined) described.stack = this.#cut(stack, MAX_STACK);
+    this.#addCause(described, error, causesLeft);
+    this.#addErrors(described, error);
+    this.#addFields(described, error);
+    this.#around.delete(error);
+    return described;
+  }
+
+  #addCause(described: ThrownObject, error: object, causesLeft: number): void {
+    const cause = readProperty(error, "cause");
+    if (cause === undefined || cause === null) return;
+    if (causesLeft === 0 || this.#refuses(cause)) this.truncated = true;
+    else described.cause = this.describe(cause, causesLeft - 1);
+  }
+
+  #addErrors(described: ThrownObject, error: object): void {
+    const errors = readProperty(error, "errors");
+    if (!(isAggregate(error) && isArray(errors))) return;
+    const taken = errors.slice(0, MAX_ERRORS).filter((one) => !this.#refuses(one));
+    if (taken.length < errors.length) this.truncated = true;
+    described.errors = taken.map((one) => this.describe(one, MAX_CAUSES));
+  }
+
+  #refuses(thrown: unknown): boolean {
+    return this.#left <= 0 || this.#around.has(thrown);
+  }
+
+  #addFields(described: ThrownObject, error: object): void {
+    const placed = (key: string) => PLACED.has(key) && !(key === "errors" && !described.errors);
+    const keys = keysOf(error).filter((key) => !placed(key));
+    if (keys.length > MAX_FIELDS) this.truncated = true;
+    for (const key of keys.slice(0, MAX_FIELDS)) {
+      described.fields ??= Object.create(null) as Record<string, unknown>;
+      described.fields[key.slice(0, MAX_NAME)] = describeField(error, key, this.#fields);
+    }
+  }
+
+  #describeValue(thrown: unknown): ThrownObject {
+    const described: ThrownObject = {
+      message: this.#cut(messageOfValue(thrown), MAX_MESSAGE),
+      name: thrown === null ? "null" : typeof thrown,
+    };
+    if (thrown !== undefined) {
+      described.value = describeField({ value: thrown }, "value", this.#fields);
+    }
+    return described;
+  }
+
+  #cut(text: string, limit: number): string {
+    if (text.length <= limit) return text;
+    this.truncated = true;
+    return `${text.slice(0, limit)}… (${text.length - limit} more characters)`;
+  }
+}
+
+/** True for errors of any realm, and for objects that carry a stack as errors do. */
+function isErrorLike(thrown: unknown): thrown is object {
+  if (typeof thrown !== "object" || thrown === null) return false;
+  if (isNativeError(thrown)) return true;
+  try {
+    return thrown instanceof ErrorClass || typeof readProperty(thrown, "stack") === "string";
+  } catch {
+    return false;
+  }
+}
+
+function isAggregate(error: object): boolean {
+  return (
+    readProperty(error, "name") === "AggregateError" ||
+    getOwnPropertyDescriptor(error, "errors")?.enumerable === false
+  );
+}
+
+function nameOf(error: object): string {
+  const name = readProperty(error, "name");
+  if (typeof name === "string" && name !== "") return name.slice(0, MAX_NAME);
+  const maker = readProperty(error, "constructor");
+  const className = typeof maker === "function" ? readProperty(maker, "name") : undefined;
+  return typeof className === "string" && className !== "" ? className.slice(0, MAX_NAME) : "Error";
+}
+
+/** A stack is text; code that prepares its own leaves a list of call sites there. */
+function stackOf(stack: unknown): string | undefined {
+  if (typeof stack === "string") return stack;
+  if (!isArray(stack)) return undefined;
+  return stack.map((site) => `    at ${textOf(site)}`).join("\n");
+}
+
+function messageOfValue(thrown: unknown): string {
+  if (typeof thrown === "string") return thrown;
+  if (typeof thrown !== "object" || thrown === null) return `${textOf(thrown)} was thrown`;
+  const message = readProperty(thrown, "message");
+  if (typeof message === "string" && message !== "") return message;
+  return `an object that is no Error was thrown (keys: ${keysOf(thrown).slice(0, 16).join(", ")})`;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined) return "undefined";
+  try {
+    return String(value);
+  } catch {
+    return `[${typeof value} that has no text]`;
+  }
+}
+
+function keysOf(value: object): string[] {
+  try {
+    return ownKeys(value);
+  } catch {
+    return [];
+  }
+}
+
+/** The payload of an error frame: at most MAX_ERROR bytes, leaving out what is least needed where it would be more. */
+export function encodeError(error: ErrorObject): Uint8Array {
+  for (const shrink of [same, withoutInnerDetail, withoutFields, withoutOthers, bare]) {
+    const bytes = Buffer.from(stringifyJson(shrink(error)) ?? "");
+    if (bytes.length <= MAX_ERROR) return bytes;
+  }
+  return Buffer.from(stringifyJson({ code: error.code, message: "", truncated: true }) ?? "");
+}
+
+function same(error: ErrorObject): ErrorObject {
+  return error;
+}
+
+/** Causes and errors keep their names, the start of their messages and the start of their stacks. */
+function withoutInnerDetail(error: ErrorObject): ErrorObject {
+  const shrunk: ErrorObject = { ...error, truncated: true };
+  if (error.cause) shrunk.cause = withoutDetail(error.cause);
+  if (error.errors) shrunk.errors = error.errors.map(withoutDetail);
+  return shrunk;
+}
+
+function withoutDetail(thrown: ThrownObject): ThrownObject {
+  const shrunk: ThrownObject = { message: thrown.message.slice(0, 512), truncated: true };
+  if (thrown.name !== undefined) shrunk.name = thrown.name;
+  if (thrown.stack !== undefined) shrunk.stack = thrown.stack.slice(0, 1_024);
+  if (thrown.cause) shrunk.cause = withoutDetail(thrown.cause);
+  return shrunk;
+}
+
+function withoutFields(error: ErrorObject): ErrorObject {
+  const { fields: _fields, value: _value, ...rest } = withoutInnerDetail(error);
+  return rest;
+}
+
+function withoutOthers(error: ErrorObject): ErrorObject {
+  const { cause: _cause, errors: _errors, ...rest } = withoutFields(error);
+  return rest;
+}
+
+/** However many bytes its characters take, this fits. */
+function bare(error: ErrorObject): ErrorObject {
+  const { code, message, name = "", stack = "" } = error;
+  return {
+    code,
+    message: message.slice(0, 4_096),
+    name: name.slice(0, MAX_NAME),
+    stack: stack.slice(0, 4_096),
+    truncated: true,
+  };
+}
+
+/** Reads an error's payload. Keys of the wrong type are left out. Throws a MessageError without a code or message. */
+export function decodeError(payload: Uint8Array): ErrorObject {
+  const from = decodeObject("error", payload);
+  const { code } = from;
+  if (typeof code !== "string" || typeof from["message"] !== "string") {
+    throw new MessageError("error: expected code and message to be strings");
+  }
+  return { code: code as Code, ...decodeThrown(from, MAX_CAUSES) };
+}
+
+function decodeThrown(from: Record<string, unknown>, levels: number): ThrownObject {
+  const { message, name, stack, cause, errors, fields } = from;
+  const thrown: ThrownObject = { message: typeof message === "string" ? message : "" };
+  if (typeof name === "string") thrown.name = name;
+  if (typeof stack === "string") thrown.stack = stack;
+  if (isObject(cause) && levels > 0) thrown.cause = decodeThrown(cause, levels - 1);
+  if (isArray(errors) && levels > 0) {
+    thrown.errors = errors.filter(isObject).map((one) => decodeThrown(one, levels - 1));
+  }
+  if (isObject(fields)) thrown.fields = fields;
+  if (from["value"] !== undefined) thrown.value = from["value"];
+  if (from["truncated"] === true) thrown.truncated = true;
+  return thrown;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !isArray(value);
+}

@@ -1,0 +1,337 @@
+import { Buffer } from "node:buffer";
+
+/** The highest protocol version spoken here. */
+export const VERSION = 1;
+/** Bytes of a frame's header. */
+export const HEADER_SIZE = 16;
+/** Most bytes of one frame's meta. */
+export const MAX_META = 16_384;
+/** Most bytes of a hello's payload, and of any payload before the other side's hello is known. */
+export const MAX_HELLO = 1_048_576;
+/** Least and most that a hello may offer as `max_payload`, in bytes. */
+export const MIN_MAX_PAYLOAD = 1_024;
+export const MAX_MAX_PAYLOAD = 1_073_741_824;
+/** `max_payload` unless told otherwise, in bytes. */
+export const DEFAULT_MAX_PAYLOAD = 33_554_432;
+/** Most bytes of a ping's payload. */
+export const MAX_PING = 64;
+/** Most bytes of an error's payload. */
+export const MAX_ERROR = 65_536;
+/** Most bytes of a log line's payload. */
+export const MAX_LOG = 32_768;
+/** Most bytes that a host skips before the worker's hello. */
+export const MAX_SKIPPED = 1_048_576;
+/** The highest id of a call from host to worker. */
+export const MAX_CALL_ID = 2_147_483_647;
+
+/** What a frame is for. Others are reserved or unknown, and skipped. */
+export const Kind = {
+  Hello: 1,
+  Ready: 2,
+  Call: 3,
+  Reply: 4,
+  Error: 5,
+  Cancel: 6,
+  Chunk: 7,
+  Credit: 8,
+  Log: 9,
+  Ping: 10,
+  Pong: 11,
+  Goaway: 12,
+  Stats: 13,
+} as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+/** How a payload is encoded: bits 0 and 1 of a frame's flags. */
+export const Encoding = { Json: 0, Msgpack: 1, Raw: 2, Reserved: 3 } as const;
+export type Encoding = (typeof Encoding)[keyof typeof Encoding];
+
+/** One frame. From a FrameReader its views are valid only until its callback returns. */
+export interface Frame {
+  /** A Kind, or a number that this version does not know. */
+  kind: number;
+  encoding: Encoding;
+  /** The call the frame belongs to, or 0 for the connection. */
+  id: number;
+  meta: Uint8Array;
+  payload: Uint8Array;
+}
+
+/** Broken framing. Nothing that follows it on the connection can be trusted. */
+export class FrameError extends Error {
+  override readonly name: string = "FrameError";
+  readonly code: "protocol_error" = "protocol_error";
+}
+
+/** What a FrameReader calls, and what it accepts. */
+export interface FrameReaderOptions {
+  /** Called for each frame in order. Copy of its views what must outlive the call. */
+  onFrame: (frame: Frame) => void;
+  /** Largest payload accepted, in bytes; default 1 MiB, which holds until hello settles it. */
+  maxPayload?: number;
+  /**
+   * For hosts: skip up to 1 MiB of anything before the other side's hello, handing over what was skipped (valid only
+   * during the call). Without it the first byte must be a frame's.
+   */
+  onSkipped?: (bytes: Uint8Array) => void;
+}
+
+const EMPTY: Uint8Array = Buffer.alloc(0);
+const MAGIC = [0xff, 0x52, 0x42] as const;
+/** Magic, version and kind of a hello. */
+const HELLO_START: Uint8Array = Buffer.from([...MAGIC, VERSION, Kind.Hello]);
+const isWhole = Number.isInteger;
+
+/** Returns one frame as bytes. Throws a RangeError for a meta or a number that has no room in the header. */
+export function encodeFrame(frame: Partial<Frame> & { kind: number }): Uint8Array {
+  const { kind, encoding = Encoding.Json, id = 0, meta = EMPTY, payload = EMPTY } = frame;
+  const bytes = Buffer.allocUnsafe(HEADER_SIZE + meta.length + payload.length);
+  writeHeader(bytes, 0, kind, encoding, id, meta.length, payload.length);
+  bytes.set(meta, HEADER_SIZE);
+  bytes.set(payload, HEADER_SIZE + meta.length);
+  return bytes;
+}
+
+/** Writes a header at `offset`. Throws a RangeError for a meta or a number that has no room in it. */
+export function writeHeader(
+  target: Uint8Array,
+  offset: number,
+  kind: number,
+  encoding: number,
+  id: number,
+  metaLength: number,
+  payloadLength: number,
+): void {
+  if (metaLength > MAX_META) {
+    throw new RangeError(`meta has ${metaLength} bytes, at most ${MAX_META} fit in a frame`);
+  }
+  if (!isWhole(id) || id < 0 || id > 0xffffffff || payloadLength > 0xffffffff) {
+    throw new RangeError(`id ${id} or payload length ${payloadLength} is not a 32-bit number`);
+  }
+  target[offset] = MAGIC[0];
+  target[offset + 1] = MAGIC[1];
+  target[offset + 2] = MAGIC[2];
+  target[offset + 3] = VERSION;
+  target[offset + 4] = kind;
+  target[offset + 5] = encoding;
+  target[offset + 6] = metaLength >>> 8;
+  target[offset + 7] = metaLength;
+  writeUint32(target, offset + 8, id);
+  writeUint32(target, offset + 12, payloadLength);
+}
+
+function writeUint32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+}
+
+/**
+ * Splits a byte stream into frames. A frame that lies within one chunk is handed over without a copy; one that does not
+ * is gathered in a buffer allocated once, after its lengths passed the limits.
+ */
+export class FrameReader {
+  /** Largest payload accepted from the next frame on, in bytes. */
+  maxPayload: number;
+  readonly #onFrame: (frame: Frame) => void;
+  #onSkipped: ((bytes: Uint8Array) => void) | undefined;
+  #skipped = 0;
+  /** A header that came in pieces, and how much of it is there. */
+  readonly #header: Uint8Array = Buffer.alloc(HEADER_SIZE);
+  #headerLength = 0;
+  /** Meta and payload of a frame that came in pieces. */
+  #body: Uint8Array | undefined;
+  #bodyLength = 0;
+  #closed = false;
+  readonly #frame: Frame = { kind: 0, encoding: 0, id: 0, meta: EMPTY, payload: EMPTY };
+  #metaSize = 0;
+  #payloadSize = 0;
+
+  constructor(options: FrameReaderOptions) {
+    this.#onFrame = options.onFrame;
+    this.maxPayload = options.maxPayload ?? MAX_HELLO;
+    this.#onSkipped = options.onSkipped;
+  }
+
+  /** Reads on. Throws a FrameError on broken framing, after the frames before it; then ignores everything. */
+  push(chunk: Uint8Array): void {
+    let offset = this.#onSkipped ? this.#skip(chunk) : 0;
+    while (offset < chunk.length && !this.#closed) {
+      offset = this.#body ? this.#readBody(chunk, offset) : this.#readStart(chunk, offset);
+    }
+  }
+
+  /** Says that the input has ended. Throws a FrameError if that was inside a frame. */
+  end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#onSkipped) {
+      this.#onSkipped(this.#header.subarray(0, this.#headerLength));
+      return;
+    }
+    const expected = this.#body ? this.#body.length : HEADER_SIZE;
+    const received = this.#body ? this.#bodyLength : this.#headerLength;
+    if (received === 0 && !this.#body) return;
+    const part = this.#body ? "meta and payload" : "header";
+    throw new FrameError(
+      `input ended inside a frame: ${received} of ${expected} bytes of its ${part} came`,
+    );
+  }
+
+  /** Stops: no further callback, whatever is pushed. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #readStart(chunk: Uint8Array, offset: number): number {
+    if (this.#headerLength === 0 && chunk.length - offset >= HEADER_SIZE) {
+      this.#parseHeader(chunk, offset);
+      return this.#startBody(chunk, offset + HEADER_SIZE);
+    }
+    const wanted = Math.min(HEADER_SIZE - this.#headerLength, chunk.length - offset);
+    this.#header.set(chunk.subarray(offset, offset + wanted), this.#headerLength);
+    this.#headerLength += wanted;
+    this.#checkStart(this.#header, 0, this.#headerLength);
+    if (this.#headerLength < HEADER_SIZE) return offset + wanted;
+    this.#parseHeader(this.#header, 0);
+    this.#headerLength = 0;
+    return this.#startBody(chunk, offset + wanted);
+  }
+
+  #startBody(chunk: Uint8Array, offset: number): number {
+    const end = offset + this.#metaSize + this.#payloadSize;
+    if (end <= chunk.length) {
+      this.#emit(chunk, offset);
+      return end;
+    }
+    this.#body = Buffer.allocUnsafeSlow(this.#metaSize + this.#payloadSize);
+    this.#bodyLength = 0;
+    return this.#readBody(chunk, offset);
+  }
+
+  #readBody(chunk: Uint8Array, offset: number): number {
+    const body = this.#body ?? EMPTY;
+    const end = Math.min(chunk.length, offset + body.length - this.#bodyLength);
+    body.set(chunk.subarray(offset, end), this.#bodyLength);
+    this.#bodyLength += end - offset;
+    if (this.#bodyLength < body.length) return end;
+    this.#body = undefined;
+    this.#emit(body, 0);
+    return end;
+  }
+
+  #emit(bytes: Uint8Array, offset: number): void {
+    const frame = this.#frame;
+    const payloadStart = offset + this.#metaSize;
+    frame.meta = this.#metaSize === 0 ? EMPTY : bytes.subarray(offset, payloadStart);
+    frame.payload =
+      this.#payloadSize === 0
+        ? EMPTY
+        : bytes.subarray(payloadStart, payloadStart + this.#payloadSize);
+    this.#onFrame(frame);
+  }
+
+  #parseHeader(bytes: Uint8Array, offset: number): void {
+    this.#checkStart(bytes, offset, HEADER_SIZE);
+    const metaSize = byteAt(bytes, offset + 6) * 256 + byteAt(bytes, offset + 7);
+    const payloadSize = readUint32(bytes, offset + 12);
+    if (metaSize > MAX_META) {
+      this.#fail(`expected at most ${MAX_META} bytes of meta, the header says ${metaSize}`);
+    }
+    if (payloadSize > this.maxPayload) {
+      this.#fail(
+        `expected at most ${this.maxPayload} bytes of payload, the header says ${payloadSize}`,
+      );
+    }
+    const frame = this.#frame;
+    frame.kind = byteAt(bytes, offset + 4);
+    frame.encoding = (byteAt(bytes, offset + 5) & 3) as Encoding;
+    frame.id = readUint32(bytes, offset + 8);
+    this.#metaSize = metaSize;
+    this.#payloadSize = payloadSize;
+  }
+
+  /** Checks as much of magic and version as is there, so that text in place of frames is told at once. */
+  #checkStart(bytes: Uint8Array, offset: number, length: number): void {
+    for (let i = 0; i < 3 && i < length; i++) {
+      if (bytes[offset + i] !== MAGIC[i]) {
+        const seen = Buffer.from(bytes.subarray(offset, offset + Math.min(length, 8)));
+        this.#fail(
+          `expected a frame's magic ff 52 42, got ${hex(seen)} ("${printable(seen)}"): something else wrote to the protocol's pipe`,
+        );
+      }
+    }
+    if (length > 3 && bytes[offset + 3] !== VERSION) {
+      this.#fail(
+        `expected protocol version ${VERSION}, got a frame of version ${bytes[offset + 3]}: host and worker must be of the same release`,
+      );
+    }
+  }
+
+  /** Returns where in the chunk the hello starts, or the chunk's length. Keeps a start that may go on in the next. */
+  #skip(chunk: Uint8Array): number {
+    const held = this.#headerLength;
+    const bytes = held > 0 ? Buffer.concat([this.#header.subarray(0, held), chunk]) : chunk;
+    this.#headerLength = 0;
+    const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HELLO_START);
+    const end = found < 0 ? bytes.length - partialStart(bytes) : found;
+    this.#countSkipped(bytes.subarray(0, end));
+    if (found < 0) {
+      this.#header.set(bytes.subarray(end), 0);
+      this.#headerLength = bytes.length - end;
+      return chunk.length;
+    }
+    this.#onSkipped = undefined;
+    if (found >= held) return found - held;
+    this.#header.set(bytes.subarray(found, held), 0);
+    this.#headerLength = held - found;
+    return 0;
+  }
+
+  #countSkipped(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#skipped += bytes.length;
+    this.#onSkipped?.(bytes);
+    if (this.#skipped > MAX_SKIPPED) {
+      this.#fail(`expected a hello, got ${this.#skipped} bytes of something else`);
+    }
+  }
+
+  #fail(message: string): never {
+    this.#closed = true;
+    throw new FrameError(message);
+  }
+}
+
+/** How many of the last bytes may be the start of a hello that goes on in the next chunk. */
+function partialStart(bytes: Uint8Array): number {
+  for (let length = Math.min(HELLO_START.length - 1, bytes.length); length > 0; length--) {
+    const tail = bytes.subarray(bytes.length - length);
+    if (tail.every((byte, i) => byte === HELLO_START[i])) return length;
+  }
+  return 0;
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  return (
+    byteAt(bytes, offset) * 0x1000000 +
+    (byteAt(bytes, offset + 1) << 16) +
+    (byteAt(bytes, offset + 2) << 8) +
+    byteAt(bytes, offset + 3)
+  );
+}
+
+function byteAt(bytes: Uint8Array, offset: number): number {
+  return bytes[offset] ?? 0;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+function printable(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".",
+  ).join("");
+}

@@ -1,0 +1,336 @@
+import { Buffer } from "node:buffer";
+import { parseJson, stringifyJson } from "./codec.ts";
+import {
+  Encoding,
+  MAX_CALL_ID,
+  MAX_HELLO,
+  MAX_MAX_PAYLOAD,
+  MIN_MAX_PAYLOAD,
+  VERSION,
+} from "./frame.ts";
+
+/** A well-formed frame whose content breaks a rule of the protocol. */
+export class MessageError extends Error {
+  override readonly name: string = "MessageError";
+  readonly code: "protocol_error" = "protocol_error";
+}
+
+/** How a function is called. */
+export type Convention = "value" | "args" | "callback" | "args_callback";
+/** An encoding of values, by the name that meta and hello use. */
+export type Codec = "json" | "msgpack";
+/** An encoding by the name that hello uses. */
+export type EncodingName = Codec | "raw";
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogSource = "console" | "stdout" | "stderr" | "log";
+
+/** What the host asks of the worker. */
+export interface HelloOptions {
+  /** Convention of calls that name none; default `value`. */
+  convention?: Convention;
+  /** Encoding of the results of raw calls; default `json`. */
+  codec?: Codec;
+  /** Text of an ES module to load in place of a file. */
+  source?: string;
+}
+
+/** The first frame each way. */
+export interface Hello {
+  /** Highest protocol version that its sender speaks. */
+  protocol: number;
+  /** Largest payload that its sender accepts, in bytes. */
+  maxPayload: number;
+  /** What its sender accepts; holds json and raw at least. */
+  encodings: EncodingName[];
+  options?: HelloOptions;
+  runtime?: string;
+  runtimeVersion?: string;
+  pid?: number;
+}
+
+/** The worker's code is loaded. */
+export interface Ready {
+  /** Names of the exported functions; others may be callable too. */
+  methods: string[];
+}
+
+/** Meta of a call. */
+export interface CallMeta {
+  method: string;
+  /** Milliseconds left, over 0. */
+  timeout?: number;
+  traceId?: string;
+  traceparent?: string;
+  convention?: Convention;
+  /** Encoding wanted for the result. */
+  accept?: Codec;
+}
+
+/** Meta of a cancel. */
+export interface CancelMeta {
+  reason: "deadline_exceeded" | "canceled";
+}
+
+/** Meta of a log line. */
+export interface LogMeta {
+  level: LogLevel;
+  source: LogSource;
+  method?: string;
+  traceId?: string;
+}
+
+/** Meta of a worker's goaway. */
+export interface GoawayMeta {
+  reason: string;
+  /** The last call that was started; absent when none was. */
+  lastId?: number;
+}
+
+const isArray = Array.isArray;
+const isWhole = Number.isInteger;
+
+const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
+const CODECS: readonly Codec[] = ["json", "msgpack"];
+const CONVENTIONS: readonly Convention[] = ["value", "args", "callback", "args_callback"];
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const SOURCES: readonly LogSource[] = ["console", "stdout", "stderr", "log"];
+
+type JsonObject = Record<string, unknown>;
+
+/** The number in a frame's flags for a codec's name. */
+export function encodingOf(codec: Codec): Encoding {
+  return codec === "msgpack" ? Encoding.Msgpack : Encoding.Json;
+}
+
+/** The payload of a hello. */
+export function encodeHello(hello: Hello): Uint8Array {
+  return encodeObject({
+    protocol: hello.protocol,
+    max_payload: hello.maxPayload,
+    encodings: hello.encodings,
+    options: hello.options,
+    runtime: hello.runtime,
+    runtime_version: hello.runtimeVersion,
+    pid: hello.pid,
+  });
+}
+
+/** Reads a hello's payload. Throws a MessageError that names the key and what was expected of it. */
+export function decodeHello(payload: Uint8Array): Hello {
+  if (payload.length > MAX_HELLO) {
+    throw new MessageError(`hello: expected at most ${MAX_HELLO} bytes, got ${payload.length}`);
+  }
+  const from = decodeObject("hello", payload);
+  const hello: Hello = {
+    protocol: decodeVersion(from["protocol"]),
+    maxPayload: decodeMaxPayload(from["max_payload"]),
+    encodings: decodeEncodings(from["encodings"]),
+  };
+  if (from["options"] !== undefined) hello.options = decodeOptions(from["options"]);
+  const runtime = optionalString("hello", from, "runtime");
+  if (runtime !== undefined) hello.runtime = runtime;
+  const runtimeVersion = optionalString("hello", from, "runtime_version");
+  if (runtimeVersion !== undefined) hello.runtimeVersion = runtimeVersion;
+  if (from["pid"] !== undefined) hello.pid = positiveInteger("hello", from, "pid");
+  return hello;
+}
+
+function decodeVersion(protocol: unknown): number {
+  if (!isWhole(protocol) || (protocol as number) < 1) {
+    throw expected("hello", "protocol", `a whole number from 1 (here ${VERSION})`, protocol);
+  }
+  return protocol as number;
+}
+
+function decodeMaxPayload(size: unknown): number {
+  const whole = isWhole(size) ? (size as number) : -1;
+  if (whole < MIN_MAX_PAYLOAD || whole > MAX_MAX_PAYLOAD) {
+    const range = `a whole number from ${MIN_MAX_PAYLOAD} to ${MAX_MAX_PAYLOAD}`;
+    throw expected("hello", "max_payload", range, size);
+  }
+  return whole;
+}
+
+/** Names that are not known here are left out: a later release may add some. */
+function decodeEncodings(names: unknown): EncodingName[] {
+  const known = isArray(names) ? ENCODING_NAMES.filter((name) => names.includes(name)) : [];
+  if (!(known.includes("json") && known.includes("raw"))) {
+    throw expected("hello", "encodings", 'a list that has "json" and "raw"', names);
+  }
+  return known;
+}
+
+function decodeOptions(value: unknown): HelloOptions {
+  if (!isObject(value)) throw expected("hello", "options", "an object", value);
+  const options: HelloOptions = {};
+  const convention = optionalName("hello", value, "convention", CONVENTIONS);
+  if (convention !== undefined) options.convention = convention;
+  const codec = optionalName("hello", value, "codec", CODECS);
+  if (codec !== undefined) options.codec = codec;
+  const source = optionalString("hello", value, "source");
+  if (source !== undefined) options.source = source;
+  return options;
+}
+
+/** The payload of a ready. */
+export function encodeReady(ready: Ready): Uint8Array {
+  return encodeObject({ methods: ready.methods });
+}
+
+/** Reads a ready's payload. Throws a MessageError. */
+export function decodeReady(payload: Uint8Array): Ready {
+  const { methods } = decodeObject("ready", payload);
+  if (!isArray(methods) || !methods.every((name) => typeof name === "string")) {
+    throw expected("ready", "methods", "a list of strings", methods);
+  }
+  return { methods };
+}
+
+/** The meta of a call. */
+export function encodeCall(call: CallMeta): Uint8Array {
+  return encodeObject({
+    method: call.method,
+    timeout: call.timeout,
+    trace_id: call.traceId,
+    traceparent: call.traceparent,
+    convention: call.convention,
+    accept: call.accept,
+  });
+}
+
+/** Reads a call's meta. Throws a MessageError that names the key and what was expected of it. */
+export function decodeCall(meta: Uint8Array): CallMeta {
+  const from = decodeObject("call", meta);
+  const { method, timeout } = from;
+  if (typeof method !== "string") throw expected("call", "method", "a string", method);
+  const call: CallMeta = { method };
+  if (timeout !== undefined) {
+    if (typeof timeout !== "number" || !(timeout > 0)) {
+      throw expected("call", "timeout", "milliseconds over 0", timeout);
+    }
+    call.timeout = timeout;
+  }
+  const traceId = optionalString("call", from, "trace_id");
+  if (traceId !== undefined) call.traceId = traceId;
+  const traceparent = optionalString("call", from, "traceparent");
+  if (traceparent !== undefined) call.traceparent = traceparent;
+  const convention = optionalName("call", from, "convention", CONVENTIONS);
+  if (convention !== undefined) call.convention = convention;
+  const accept = optionalName("call", from, "accept", CODECS);
+  if (accept !== undefined) call.accept = accept;
+  return call;
+}
+
+/** The meta of a cancel. */
+export function encodeCancel(cancel: CancelMeta): Uint8Array {
+  return encodeObject({ reason: cancel.reason });
+}
+
+/** Reads a cancel's meta; any reason but `deadline_exceeded` means `canceled`. Throws a MessageError. */
+export function decodeCancel(meta: Uint8Array): CancelMeta {
+  const { reason } = decodeObject("cancel", meta);
+  return { reason: reason === "deadline_exceeded" ? reason : "canceled" };
+}
+
+/** The meta of a log line. */
+export function encodeLog(log: LogMeta): Uint8Array {
+  return encodeObject({
+    level: log.level,
+    source: log.source,
+    method: log.method,
+    trace_id: log.traceId,
+  });
+}
+
+/** Reads a log line's meta. A line is worth more than its meta: unknown levels and sources read as info and stdout. */
+export function decodeLog(meta: Uint8Array): LogMeta {
+  const from = decodeObject("log", meta);
+  const log: LogMeta = {
+    level: LEVELS.find((level) => level === from["level"]) ?? "info",
+    source: SOURCES.find((source) => source === from["source"]) ?? "stdout",
+  };
+  if (typeof from["method"] === "string") log.method = from["method"];
+  if (typeof from["trace_id"] === "string") log.traceId = from["trace_id"];
+  return log;
+}
+
+/** The meta of a worker's goaway. */
+export function encodeGoaway(goaway: GoawayMeta): Uint8Array {
+  return encodeObject({ reason: goaway.reason, last_id: goaway.lastId });
+}
+
+/** Reads the meta of a goaway. Throws a MessageError. */
+export function decodeGoaway(meta: Uint8Array): GoawayMeta {
+  const from = decodeObject("goaway", meta);
+  const goaway: GoawayMeta = { reason: optionalString("goaway", from, "reason") ?? "" };
+  if (from["last_id"] !== undefined) goaway.lastId = positiveInteger("goaway", from, "last_id");
+  return goaway;
+}
+
+/** True for the ids that a host gives its calls. */
+export function isCallId(id: number): boolean {
+  return id >= 1 && id <= MAX_CALL_ID;
+}
+
+function encodeObject(value: JsonObject): Uint8Array {
+  return Buffer.from(stringifyJson(value) ?? "{}");
+}
+
+/** Reads a JSON object; no bytes are an empty one. Throws a MessageError that begins with `kind`. */
+export function decodeObject(kind: string, bytes: Uint8Array): JsonObject {
+  if (bytes.length === 0) return {};
+  const value = parseObject(kind, bytes);
+  if (!isObject(value))
+    throw new MessageError(`${kind}: expected a JSON object, got ${describe(value)}`);
+  return value;
+}
+
+function parseObject(kind: string, bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "";
+    throw new MessageError(`${kind}: expected a JSON object: ${reason}`, { cause: error });
+  }
+}
+
+function optionalString(kind: string, from: JsonObject, key: string): string | undefined {
+  const value = from[key];
+  if (value === undefined || typeof value === "string") return value;
+  throw expected(kind, key, "a string", value);
+}
+
+function optionalName<Name extends string>(
+  kind: string,
+  from: JsonObject,
+  key: string,
+  names: readonly Name[],
+): Name | undefined {
+  const value = from[key];
+  if (value === undefined) return undefined;
+  const name = names.find((known) => known === value);
+  if (name === undefined) throw expected(kind, key, `one of ${names.join(", ")}`, value);
+  return name;
+}
+
+function positiveInteger(kind: string, from: JsonObject, key: string): number {
+  const value = from[key];
+  if (!isWhole(value) || (value as number) < 1) {
+    throw expected(kind, key, "a whole number over 0", value);
+  }
+  return value as number;
+}
+
+function expected(kind: string, key: string, what: string, got: unknown): MessageError {
+  return new MessageError(`${kind}: expected ${key} to be ${what}, got ${describe(got)}`);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = stringifyJson(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !isArray(value);
+}
