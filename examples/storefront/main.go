@@ -12,9 +12,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"rootbridge"
 	"syscall"
 	"time"
+
+	"rootbridge"
 )
 
 type config struct {

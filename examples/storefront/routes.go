@@ -4,9 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"rootbridge"
 	"strconv"
 	"strings"
+
+	"rootbridge"
 )
 
 // route answers a request, or says why not: then nothing has been written yet.

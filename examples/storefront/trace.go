@@ -5,8 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"rootbridge"
 	"time"
+
+	"rootbridge"
 )
 
 const traceHeader = "X-Request-Id"

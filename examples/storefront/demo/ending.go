@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +11,7 @@ import (
 // console shows what the JavaScript printed while it wrote the mail.
 func (t *tour) console(ctx context.Context) {
 	t.step("The console", "what the JavaScript printed, in Go's log, with the request's trace id")
-	t.logged(ctx, "demo-mail", "request")
+	t.logged(ctx, "demo-mail", "[mail] 1170 bytes for z***@obrien-sons.example")
 	lines := t.server.log.find(func(r record) bool { return r.text("trace_id") == "demo-mail" && r.text("source") == "console" })
 	warned := false
 	for _, line := range lines {
@@ -24,9 +24,14 @@ func (t *tour) console(ctx context.Context) {
 func (t *tour) stats(ctx context.Context) {
 	t.step("The sums", "GET /stats, GET /methods")
 	stats := t.get(ctx, "/stats", "demo-stats")
-	t.quoted(string(stats.body), 40)
+	failed, _ := stats.at("Failed").(object)
+	t.line("  calls      %v answered, failed: %v", stats.at("Succeeded"), failed)
+	t.line("  processes  %v started, %v replaced", stats.at("Boots"), stats.at("Restarts"))
+	t.check(len(failed) == 2 && failed["deadline_exceeded"] == 1.0 && failed["exception"] == 2.0 && stats.at("Restarts") == 1.0,
+		"two exceptions and one endless loop: nothing else went wrong")
 	methods, _ := t.get(ctx, "/methods", "demo-methods").at().([]any)
-	t.check(slices.Contains(methods, "pricing.quote") && slices.Contains(methods, "carts.merge"), "%d methods: %v", len(methods), methods)
+	t.line("  methods    %v", methods)
+	t.check(slices.Contains(methods, "pricing.quote") && slices.Contains(methods, "carts.merge"), "what the backend exports can be called")
 }
 
 // end checks that nothing is left behind.
@@ -40,34 +45,34 @@ func (t *tour) end(ctx context.Context) {
 	}
 }
 
-// workerPIDs are the ids of the Node processes that take calls.
+// workerPIDs are the ids of the Node processes.
 func (t *tour) workerPIDs(ctx context.Context) []int {
-	stats := t.get(ctx, "/stats", "demo-stats")
-	workers, _ := stats.at("workers").([]any)
-	pids := []int{}
-	for i := range workers {
-		if pid, ok := stats.at("workers", i, "pid").(float64); ok {
-			pids = append(pids, int(pid))
-		}
+	var stats struct{ Workers []struct{ PID int } }
+	if err := json.Unmarshal(t.get(ctx, "/stats", "demo-stats").body, &stats); err != nil {
+		t.check(false, "the stats are JSON: %v", err)
+	}
+	pids := make([]int, 0, len(stats.Workers))
+	for _, worker := range stats.Workers {
+		pids = append(pids, worker.PID)
 	}
 	slices.Sort(pids)
 	return pids
 }
 
-// replaced waits until as many processes as before take calls, and one of them is new.
-func (t *tour) replaced(ctx context.Context, before []int) []int {
+// await waits until the Node processes are as wanted.
+func (t *tour) await(ctx context.Context, what string, wanted func(pids []int) bool) []int {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		after := t.workerPIDs(ctx)
-		if len(after) == len(before) && !slices.Equal(after, before) {
-			return after
+		pids := t.workerPIDs(ctx)
+		if wanted(pids) {
+			return pids
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			t.check(false, "a stuck process is replaced: %v", fmt.Errorf("still %v: %w", after, ctx.Err()))
-			return after
+			t.check(false, "%s: still %v: %v", what, pids, ctx.Err())
+			return pids
 		}
 	}
 }

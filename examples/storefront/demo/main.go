@@ -39,7 +39,8 @@ func run(ctx context.Context, program string, out *screen) bool {
 	}
 	tour := &tour{screen: out, client: client{base: server.url}, server: server}
 	out.title("A JavaScript shop behind a Go server")
-	out.line("%s, Node processes %v", server.url, tour.workerPIDs(ctx))
+	pids := tour.await(ctx, "both Node processes start", func(pids []int) bool { return len(pids) == 2 })
+	out.line("%s, Node processes %v", server.url, pids)
 
 	tour.validation(ctx)
 	tour.prices(ctx)

@@ -51,7 +51,7 @@ func startServer(ctx context.Context, program string) (*server, error) {
 
 // stop asks the server to end, as Ctrl-C or an orchestrator would, and waits until it has.
 func (s *server) stop() error {
-	if err := s.process.Cancel(); err != nil {
+	if err := s.process.Cancel(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-s.log.ended // Wait closes the pipe: read it first

@@ -112,12 +112,12 @@ func saveTemporary(content []byte) (string, error) {
 func (t *tour) more(ctx context.Context) {
 	t.step("Older habits", "an ES module, a callback, an instance's method")
 	text := t.post(ctx, "/descriptions", "demo-markdown", object{
-		"title":    "Crème de Café №1",
+		"title":    "Crème de Café",
 		"markdown": "# Our **best**\n<img src=x onerror=alert(1)>[order](javascript:alert(1)) [more](https://example.com)",
 	})
 	html := fmt.Sprint(text.at("html"))
 	t.quoted(html, 4)
-	t.check(text.at("slug") == "creme-de-cafe-no1" && strings.Contains(html, "<strong>best</strong>") &&
+	t.check(text.at("slug") == "creme-de-cafe" && strings.Contains(html, "<strong>best</strong>") &&
 		!strings.Contains(html, "onerror") && !strings.Contains(html, "javascript:"),
 		"describe (async, ESM): markdown became clean HTML: %s", text)
 
