@@ -85,7 +85,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "%s: ", e.Method)
 	}
 	if e.Code != "" {
-		fmt.Fprintf(&b, "%s: ", e.Code)
+		fmt.Fprintf(&b, "%s: ", string(e.Code))
 	}
 	if e.Name != "" && e.Name != e.Message {
 		fmt.Fprintf(&b, "%s: ", e.Name)

@@ -92,18 +92,22 @@ func (o *outbox) flushPair(head, payload []byte) {
 
 // flush writes frames, then whatever has gathered, until nothing is left, the pipe is full, or it has done enough.
 func (o *outbox) flush(frames []byte) {
-	for round := 0; frames != nil; round++ {
+	for range maxRounds {
+		if frames == nil {
+			return
+		}
 		n, err := o.sink.tryWrite(frames)
 		if err != nil {
 			o.fail(err)
 			return
 		}
-		if n < len(frames) || round == maxRounds {
+		if n < len(frames) {
 			go o.drain(append([]byte(nil), frames[n:]...))
 			return
 		}
 		frames = o.next()
 	}
+	go o.drain(frames)
 }
 
 // drain is flush for a pipe that is full: it waits for the worker to read. It ends at the latest when the pipe is closed.

@@ -66,7 +66,7 @@ func ensureFile(dir, path string) error {
 	if err := checkPrivate(dir); err != nil {
 		return err
 	}
-	if content, err := os.ReadFile(path); err == nil && bytes.Equal(content, worker) { //nolint:gosec // a path of our own
+	if content, err := os.ReadFile(path); err == nil && bytes.Equal(content, worker) {
 		return nil
 	}
 	return writeFile(dir, path)

@@ -42,7 +42,7 @@ func start(command Command, onStderr func(pid int, line []byte)) (*Process, erro
 	stdinR, stdinW := opened.pipe()
 	stdoutR, stdoutW := opened.pipe()
 	stderrR, stderrW := opened.pipe()
-	cmd := exec.Command(command.Path, command.Args...) //nolint:gosec,noctx // the caller names the program; it outlives every context
+	cmd := exec.Command(command.Path, command.Args...) //nolint:noctx // the caller names the program; it outlives every context
 	cmd.Env, cmd.Dir = command.Env, command.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdinR, stdoutW, stderrW
 	cmd.SysProcAttr = attributes()

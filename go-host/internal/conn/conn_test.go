@@ -1,0 +1,365 @@
+package conn_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"rootbridge/internal/conn"
+	"rootbridge/internal/frame"
+)
+
+func TestAnswersReachTheirOwnCallsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	const n = 300
+	var callers sync.WaitGroup
+	for i := range n {
+		callers.Go(func() {
+			want := fmt.Sprintf("payload %d", i)
+			call := conn.NewCall()
+			if err := p.conn.Send(call, frame.JSON, []byte(`{}`), []byte(want)); err != nil {
+				t.Error(err)
+				return
+			}
+			<-call.Done
+			if call.Err != nil || string(call.Payload) != want {
+				t.Errorf("got %q, %v, expected %q", call.Payload, call.Err, want)
+			}
+		})
+	}
+	var received []frame.Frame
+	for range n {
+		received = append(received, p.next())
+	}
+	for i := len(received) - 1; i >= 0; i-- {
+		p.send(frame.Reply, received[i].ID, received[i].Payload)
+	}
+	callers.Wait()
+	if got := p.settled(); got != n {
+		t.Errorf("%d calls settled, expected %d", got, n)
+	}
+}
+
+// Many callers at once make the writer's turn long: it must be handed on without a frame being left behind.
+func TestNoCallIsForgottenUnderManyCallers(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	const callers, each = 64, 300
+	go func() {
+		for range callers * each {
+			f, err := p.reader.Next()
+			if err != nil {
+				return
+			}
+			p.send(frame.Reply, f.ID, f.Payload)
+		}
+	}()
+	var done sync.WaitGroup
+	for i := range callers {
+		done.Go(func() {
+			for j := range each {
+				want := fmt.Sprintf("%d of %d", j, i)
+				call := conn.NewCall()
+				if err := p.conn.Send(call, frame.JSON, []byte(`{}`), []byte(want)); err != nil {
+					t.Error(err)
+					return
+				}
+				<-call.Done
+				if string(call.Payload) != want {
+					t.Errorf("got %q, expected %q", call.Payload, want)
+				}
+				frame.Recycle(call.Payload)
+				call.Recycle()
+			}
+		})
+	}
+	done.Wait()
+}
+
+func TestIDsAscendOnTheWire(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	const n = 500
+	var callers sync.WaitGroup
+	for range n {
+		callers.Go(func() {
+			if err := p.conn.Send(conn.NewCall(), frame.JSON, nil, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for want := range uint32(n) {
+		if f := p.next(); f.ID != want+1 {
+			t.Fatalf("frame %d has id %d", want, f.ID)
+		}
+	}
+	callers.Wait()
+}
+
+func TestALateAnswerIsDroppedAndCounted(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	late, next := conn.NewCall(), conn.NewCall()
+	p.mustSend(late)
+	id := p.next().ID
+	if !p.conn.Abandon(late, "deadline_exceeded") {
+		t.Fatal("the call had settled before its answer")
+	}
+	if f := p.next(); f.Kind != frame.Cancel || f.ID != id || string(f.Meta) != `{"reason":"deadline_exceeded"}` {
+		t.Errorf("expected a cancel, got %+v", f)
+	}
+	p.mustSend(next)
+	nextID := p.next().ID
+	p.send(frame.Reply, id, []byte(`"late"`))
+	p.send(frame.Reply, nextID, []byte(`"next"`))
+	<-next.Done
+	if string(next.Payload) != `"next"` {
+		t.Errorf("the next call got %s", next.Payload)
+	}
+	if p.conn.Late() != 1 || p.settled() != 2 {
+		t.Errorf("late %d, settled %d", p.conn.Late(), p.settled())
+	}
+}
+
+func TestAnAnswerThatComesWhileItsCallIsAbandonedIsDelivered(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	call := conn.NewCall()
+	p.mustSend(call)
+	p.send(frame.Reply, p.next().ID, []byte("1"))
+	<-call.Done
+	call.Done <- struct{}{}
+	if p.conn.Abandon(call, "canceled") {
+		t.Error("a settled call was abandoned")
+	}
+}
+
+func TestAnswersToNothingAreSkippedAndCounted(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	call := conn.NewCall()
+	p.mustSend(call)
+	id := p.next().ID
+	p.send(frame.Reply, id+1, []byte("1"))
+	p.send(frame.Chunk, id, []byte("2"))
+	p.send(frame.Kind(200), id, nil)
+	p.send(frame.Reply, id, []byte("3"))
+	p.send(frame.Reply, id, []byte("4"))
+	<-call.Done
+	if string(call.Payload) != "3" {
+		t.Errorf("got %s", call.Payload)
+	}
+	p.end()
+	if p.conn.Strays() != 4 {
+		t.Errorf("%d strays, expected 4", p.conn.Strays())
+	}
+}
+
+func TestTheEndOfTheConnectionFailsEveryCallOnceAndAllLaterOnes(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	calls := []*conn.Call{conn.NewCall(), conn.NewCall(), conn.NewCall()}
+	for _, call := range calls {
+		p.mustSend(call)
+		p.next()
+	}
+	p.conn.Abandon(calls[2], "canceled")
+	p.end()
+	for _, call := range calls[:2] {
+		<-call.Done
+		if !errors.Is(call.Err, errEnded) {
+			t.Errorf("got %v", call.Err)
+		}
+	}
+	if p.settled() != 3 {
+		t.Errorf("%d settled", p.settled())
+	}
+	late := conn.NewCall()
+	if err := p.conn.Send(late, frame.JSON, nil, nil); !errors.Is(err, errEnded) || late.Sent() {
+		t.Errorf("a call after the end: %v", err)
+	}
+}
+
+func TestAGoawayGivesBackTheCallsThatTheWorkerDidNotStart(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	first, second := conn.NewCall(), conn.NewCall()
+	p.mustSend(first)
+	p.mustSend(second)
+	id := p.next().ID
+	p.next()
+	p.sendMeta(frame.Goaway, fmt.Sprintf(`{"reason":"tired","last_id":%d}`, id))
+	<-second.Done
+	if !errors.Is(second.Err, conn.ErrNotStarted) {
+		t.Errorf("the second call: %v", second.Err)
+	}
+	if err := p.conn.Send(conn.NewCall(), frame.JSON, nil, nil); !errors.Is(err, conn.ErrNotStarted) {
+		t.Errorf("a call after goaway: %v", err)
+	}
+	quiet := p.conn.Quiet()
+	p.send(frame.Reply, id, []byte("1"))
+	<-first.Done
+	<-quiet
+}
+
+func TestAPayloadOverThePeersLimitIsNotSent(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	call := conn.NewCall()
+	if err := p.conn.Send(call, frame.Raw, nil, make([]byte, peerLimit+1)); !errors.Is(err, conn.ErrTooLarge) || call.Sent() {
+		t.Errorf("one past the limit: %v", err)
+	}
+	if err := p.conn.Send(call, frame.Raw, nil, make([]byte, peerLimit)); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	if f := p.next(); len(f.Payload) != peerLimit {
+		t.Errorf("received %d bytes", len(f.Payload))
+	}
+}
+
+// A worker that does not read must not stop callers, and must get everything in order once it reads.
+func TestCallersDoNotWaitForAWorkerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	sizes := []int{10, 300_000, 20, 70_000, 5, 1_000_000, 64 << 10, 64<<10 - 1, 3}
+	const rounds = 5
+	for i := range rounds * len(sizes) {
+		payload := bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)])
+		if err := p.conn.Send(conn.NewCall(), frame.Raw, nil, payload); err != nil {
+			t.Fatal(err)
+		}
+		clear(payload) // Send has no claim on it any more
+	}
+	for i := range rounds * len(sizes) {
+		f := p.next()
+		if want := bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)]); f.ID != uint32(i+1) || !bytes.Equal(f.Payload, want) {
+			t.Fatalf("frame %d: id %d, %d bytes", i, f.ID, len(f.Payload))
+		}
+	}
+}
+
+func TestABrokenPipeIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	_ = p.input.Close()
+	for range 3 {
+		_ = p.conn.Send(conn.NewCall(), frame.JSON, nil, nil)
+	}
+	if got := p.unwritable(); got != 1 {
+		t.Errorf("reported %d times", got)
+	}
+}
+
+func TestAPingIsAnsweredWithItsPayload(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	p.send(frame.Ping, 0, []byte("are you there"))
+	if f := p.next(); f.Kind != frame.Pong || string(f.Payload) != "are you there" {
+		t.Errorf("got %+v", f)
+	}
+}
+
+const peerLimit = 4 << 20
+
+var errEnded = errors.New("ended")
+
+// peer plays the worker over real pipes, and is the connection's handler.
+type peer struct {
+	t      *testing.T
+	conn   *conn.Conn
+	input  *os.File // what the connection writes
+	reader *frame.Reader
+	output *os.File
+	served chan struct{}
+
+	mu        sync.Mutex
+	settledN  int
+	brokenN   int
+	goaways   int
+	fatalText string
+}
+
+func newPeer(t *testing.T) *peer {
+	t.Helper()
+	input, ours := pipe(t)
+	theirs, output := pipe(t)
+	p := &peer{t: t, input: input, output: output, reader: frame.NewReader(input, peerLimit), served: make(chan struct{})}
+	p.conn = conn.New(ours, peerLimit, p)
+	go func() {
+		defer close(p.served)
+		p.conn.Serve(frame.NewReader(theirs, peerLimit), func(error) error { return errEnded })
+	}()
+	t.Cleanup(func() {
+		p.end()
+		_ = input.Close()
+		_ = ours.Close()
+		_ = theirs.Close()
+	})
+	return p
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, w
+}
+
+func (p *peer) mustSend(call *conn.Call) {
+	p.t.Helper()
+	if err := p.conn.Send(call, frame.JSON, nil, nil); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) next() frame.Frame {
+	p.t.Helper()
+	f, err := p.reader.Next()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return f
+}
+
+func (p *peer) send(kind frame.Kind, id uint32, payload []byte) {
+	p.t.Helper()
+	p.write(frame.Append(nil, kind, frame.JSON, id, nil, payload))
+}
+
+func (p *peer) sendMeta(kind frame.Kind, meta string) {
+	p.t.Helper()
+	p.write(frame.Append(nil, kind, frame.JSON, 0, []byte(meta), nil))
+}
+
+func (p *peer) write(b []byte) {
+	p.t.Helper()
+	if _, err := p.output.Write(b); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// end closes the worker's side and waits until the connection has noticed.
+func (p *peer) end() {
+	_ = p.output.Close()
+	<-p.served
+}
+
+func (p *peer) settled() int { p.mu.Lock(); defer p.mu.Unlock(); return p.settledN }
+
+func (p *peer) unwritable() int { p.mu.Lock(); defer p.mu.Unlock(); return p.brokenN }
+
+func (p *peer) Settled(*conn.Call) { p.mu.Lock(); defer p.mu.Unlock(); p.settledN++ }
+
+func (p *peer) Unwritable(error) { p.mu.Lock(); defer p.mu.Unlock(); p.brokenN++ }
+
+func (p *peer) Goaway(frame.GoawayMeta) { p.mu.Lock(); defer p.mu.Unlock(); p.goaways++ }
+
+func (p *peer) Fatal(payload []byte) { p.mu.Lock(); defer p.mu.Unlock(); p.fatalText = string(payload) }
+
+func (p *peer) Log(frame.LogMeta, uint32, frame.Encoding, []byte) {}

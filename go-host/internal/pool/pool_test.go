@@ -1,0 +1,206 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rootbridge/internal/pool"
+)
+
+var options = pool.Options{QueueLimit: 3, QueueTimeout: time.Second}
+
+func TestTheLeastLoadedSlotIsHandedOut(t *testing.T) {
+	t.Parallel()
+	p := pool.New[string](options)
+	a, b := pool.NewSlot("a", 2), pool.NewSlot("b", 2)
+	p.Add(a)
+	p.Add(b)
+	first, second := acquire(t, p), acquire(t, p)
+	if first == second {
+		t.Errorf("both calls went to %s", first.Resource)
+	}
+	p.Release(first)
+	if third := acquire(t, p); third != first {
+		t.Errorf("the third call went to %s, which is busier", third.Resource)
+	}
+}
+
+func TestWaitersAreServedFirstInFirstOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		slot := pool.NewSlot(1, 1)
+		p.Add(slot)
+		acquire(t, p)
+		var order []int
+		var done sync.WaitGroup
+		for i := range 3 {
+			done.Go(func() {
+				slot := acquire(t, p)
+				order = append(order, i)
+				p.Release(slot)
+			})
+			synctest.Wait()
+		}
+		p.Release(slot)
+		done.Wait()
+		for i, got := range order {
+			if got != i {
+				t.Fatalf("served in the order %v", order)
+			}
+		}
+	})
+}
+
+func TestOneBeyondTheQueueLimitIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		for range options.QueueLimit {
+			go func() { _, _ = p.Acquire(t.Context(), nil) }()
+		}
+		synctest.Wait()
+		if _, err := p.Acquire(t.Context(), nil); !errors.Is(err, pool.ErrQueueFull) {
+			t.Errorf("got %v", err)
+		}
+		if got := p.Stats().Queued; got != options.QueueLimit {
+			t.Errorf("%d queued", got)
+		}
+		p.Close()
+	})
+}
+
+func TestAWaitEndsWithTheQueueTimeoutTheContextOrTheLimit(t *testing.T) {
+	t.Parallel()
+	cancelled := errors.New("went away")
+	for name, c := range map[string]struct {
+		ctx     func(context.Context) context.Context
+		expires time.Duration
+		want    error
+		after   time.Duration
+	}{
+		"queue timeout": {func(c context.Context) context.Context { return c }, time.Minute, pool.ErrQueueWait, time.Second},
+		"limit":         {func(c context.Context) context.Context { return c }, time.Millisecond, context.DeadlineExceeded, time.Millisecond},
+		"context": {func(c context.Context) context.Context {
+			ctx, cancel := context.WithCancelCause(c)
+			time.AfterFunc(2*time.Millisecond, func() { cancel(cancelled) })
+			return ctx
+		}, time.Minute, cancelled, 2 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := pool.New[int](options)
+				start := time.Now()
+				_, err := p.Acquire(c.ctx(t.Context()), time.After(c.expires))
+				if !errors.Is(err, c.want) || time.Since(start) != c.after {
+					t.Errorf("ended with %v after %v", err, time.Since(start))
+				}
+				if got := p.Stats().Queued; got != 0 {
+					t.Errorf("%d still queued", got)
+				}
+			})
+		})
+	}
+}
+
+// A waiter that leaves at the very moment when it is granted a slot must not take the slot along.
+func TestASlotGrantedToALeavingWaiterIsNotLost(t *testing.T) {
+	t.Parallel()
+	p := pool.New[int](options)
+	slot := pool.NewSlot(1, 1)
+	p.Add(slot)
+	for range 2_000 {
+		acquire(t, p)
+		ctx, cancel := context.WithCancel(t.Context())
+		var both sync.WaitGroup
+		both.Go(func() {
+			if got, err := p.Acquire(ctx, nil); err == nil {
+				p.Release(got)
+			}
+		})
+		both.Go(cancel)
+		p.Release(slot)
+		both.Wait()
+	}
+	if got := p.Stats(); got.Users != 0 || got.Queued != 0 {
+		t.Errorf("left over: %+v", got)
+	}
+}
+
+func TestADrainingSlotTakesNobodyAndARemovedOneIsForgotten(t *testing.T) {
+	t.Parallel()
+	p := pool.New[string](options)
+	old := pool.NewSlot("old", 5)
+	p.Add(old)
+	user := acquire(t, p)
+	p.Drain(old)
+	p.Add(pool.NewSlot("new", 5))
+	for range 3 {
+		if got := acquire(t, p).Resource; got != "new" {
+			t.Fatalf("a call went to %s", got)
+		}
+	}
+	if got := p.Stats(); got != (pool.Stats{Slots: 1, Draining: 1, Users: 4}) {
+		t.Errorf("got %+v", got)
+	}
+	p.Remove(old)
+	p.Release(user)
+	if got := p.Resources(); len(got) != 1 || got[0] != "new" {
+		t.Errorf("left: %v", got)
+	}
+}
+
+func TestABrokenPoolFailsAtOnceUntilAResourceIsAdded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		broken := errors.New("does not boot")
+		var waited error
+		go func() { _, waited = p.Acquire(t.Context(), nil) }()
+		synctest.Wait()
+		p.Break(broken)
+		synctest.Wait()
+		if _, err := p.Acquire(t.Context(), nil); !errors.Is(err, broken) || !errors.Is(waited, broken) {
+			t.Errorf("got %v, the waiter %v", err, waited)
+		}
+		p.Add(pool.NewSlot(1, 1))
+		acquire(t, p)
+		p.Break(broken) // somebody is there to wait for
+		go func() { _, waited = p.Acquire(t.Context(), nil) }()
+		synctest.Wait()
+		if p.Stats().Queued != 1 {
+			t.Error("a call was refused although a worker is up")
+		}
+		p.Close()
+	})
+}
+
+func TestACloseEndsEveryWaitAndRefusesLaterCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		var waited error
+		go func() { _, waited = p.Acquire(t.Context(), nil) }()
+		synctest.Wait()
+		p.Close()
+		synctest.Wait()
+		if _, err := p.Acquire(t.Context(), nil); !errors.Is(err, pool.ErrClosed) || !errors.Is(waited, pool.ErrClosed) {
+			t.Errorf("got %v, the waiter %v", err, waited)
+		}
+	})
+}
+
+func acquire[T any](t *testing.T, p *pool.Pool[T]) *pool.Slot[T] {
+	t.Helper()
+	slot, err := p.Acquire(t.Context(), nil)
+	if err != nil {
+		t.Error(err)
+		t.FailNow()
+	}
+	return slot
+}
