@@ -103,11 +103,8 @@ func Append(dst []byte, kind Kind, encoding Encoding, id uint32, meta, payload [
 // ParseHeader reads a header from the first HeaderSize bytes of b and checks it against the limits.
 // Its errors are of type *BrokenError.
 func ParseHeader(b []byte, maxPayload int) (Header, error) {
-	if string(b[:3]) != Magic {
-		return Header{}, &BrokenError{Reason: fmt.Sprintf("expected the magic ff 52 42, got % x", b[:3])}
-	}
-	if b[3] != Version {
-		return Header{}, &BrokenError{Reason: fmt.Sprintf("the peer speaks protocol version %d, this side speaks version %d; use matching releases on both sides", b[3], Version)}
+	if err := checkStart(b[:HeaderSize]); err != nil {
+		return Header{}, err
 	}
 	metaLength := int(binary.BigEndian.Uint16(b[6:]))
 	if metaLength > MaxMeta {
@@ -124,4 +121,15 @@ func ParseHeader(b []byte, maxPayload int) (Header, error) {
 		MetaLength:    metaLength,
 		PayloadLength: int(payloadLength),
 	}, nil
+}
+
+// checkStart checks as much of magic and version as b has of them, so that text in place of frames is told at once.
+func checkStart(b []byte) error {
+	if n := min(len(b), len(Magic)); string(b[:n]) != Magic[:n] {
+		return &BrokenError{Reason: fmt.Sprintf("expected the magic ff 52 42 of a frame, got %q", b[:min(len(b), HeaderSize)])}
+	}
+	if len(b) > len(Magic) && b[len(Magic)] != Version {
+		return &BrokenError{Reason: fmt.Sprintf("the peer speaks protocol version %d, this side speaks version %d; use matching releases on both sides", b[len(Magic)], Version)}
+	}
+	return nil
 }

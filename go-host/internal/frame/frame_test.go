@@ -3,151 +3,163 @@ package frame_test
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
-	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"rootbridge/internal/frame"
+	"rootbridge/internal/vector"
 )
 
-// vector is one case of protocol/vectors/frames.json.
-type vector struct {
-	ID         string        `json:"id"`
-	Comment    string        `json:"comment"`
-	Hex        string        `json:"hex"`
-	MaxPayload int           `json:"max_payload"`
-	Frames     []vectorFrame `json:"frames"`
-	Result     string        `json:"result"` // valid, broken or truncated
-	Error      string        `json:"error"`  // part of the error's text
+// streamCase is one case of protocol/vectors/frames.json and before-hello.json.
+type streamCase struct {
+	ID         string      `json:"id"`
+	Comment    string      `json:"comment"`
+	Hex        string      `json:"hex"`
+	MaxPayload int         `json:"max_payload"`
+	ReadOnly   bool        `json:"read_only"`
+	Skipped    *string     `json:"skipped"`
+	Frames     []frameCase `json:"frames"`
+	Result     string      `json:"result"` // valid, broken or truncated
+	Error      []string    `json:"error"`  // parts of the error's text
 }
 
-type vectorFrame struct {
+type frameCase struct {
 	Kind     int    `json:"kind"`
 	Encoding string `json:"encoding"`
 	ID       uint32 `json:"id"`
 	Meta     string `json:"meta"`
-	Payload  string `json:"payload"` // hex
+	Payload  string `json:"payload"`
+	Times    int    `json:"times"`
 }
 
 func TestFrameVectorsReadAsDescribed(t *testing.T) {
 	t.Parallel()
-	for _, v := range frameVectors(t) {
-		t.Run(v.ID, func(t *testing.T) {
-			t.Parallel()
-			input := unhex(t, v.Hex)
-			for name, source := range map[string]io.Reader{
-				"whole":   bytes.NewReader(input),
-				"bytes":   iotest.OneByteReader(bytes.NewReader(input)),
-				"halves":  iotest.HalfReader(bytes.NewReader(input)),
-				"dataErr": iotest.DataErrReader(bytes.NewReader(input)),
-			} {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					checkVector(t, v, source)
-				})
-			}
+	for _, c := range streamCases(t, "frames.json") {
+		inPieces(t, c, func(t *testing.T, source io.Reader) {
+			t.Helper()
+			checkStream(t, c, frame.NewReader(source, c.MaxPayload))
 		})
-	}
-}
-
-func checkVector(t *testing.T, v vector, source io.Reader) {
-	t.Helper()
-	reader := frame.NewReader(source, v.MaxPayload)
-	for i, want := range v.Frames {
-		got, err := reader.Next()
-		if err != nil {
-			t.Fatalf("frame %d: %v", i, err)
-		}
-		if int(got.Kind) != want.Kind || got.Encoding.String() != want.Encoding || got.ID != want.ID ||
-			string(got.Meta) != want.Meta || !bytes.Equal(got.Payload, unhex(t, want.Payload)) {
-			t.Errorf("frame %d is %+v, expected %+v", i, got, want)
-		}
-	}
-	_, err := reader.Next()
-	var broken *frame.BrokenError
-	switch {
-	case v.Result == "valid" && !errors.Is(err, io.EOF):
-		t.Errorf("expected the end of the stream, got %v", err)
-	case v.Result != "valid" && !errors.As(err, &broken):
-		t.Errorf("expected broken framing, got %v", err)
-	case v.Result != "valid" && broken.Truncated != (v.Result == "truncated"):
-		t.Errorf("expected %s, got truncated=%v: %v", v.Result, broken.Truncated, err)
-	case v.Result != "valid" && !strings.Contains(err.Error(), v.Error):
-		t.Errorf("expected an error with %q, got %v", v.Error, err)
 	}
 }
 
 func TestValidFrameVectorsAreWrittenByteForByte(t *testing.T) {
 	t.Parallel()
-	for _, v := range frameVectors(t) {
-		if v.Result != "valid" || strings.HasPrefix(v.ID, "read-only") {
+	for _, c := range streamCases(t, "frames.json") {
+		if c.Result != "valid" || c.ReadOnly {
 			continue
 		}
 		var written []byte
-		for _, f := range v.Frames {
-			written = frame.Append(written, frame.Kind(f.Kind), encodingOf(t, f.Encoding), f.ID, []byte(f.Meta), unhex(t, f.Payload))
+		for _, f := range c.Frames {
+			for range max(1, f.Times) {
+				written = frame.Append(written, frame.Kind(f.Kind), encodingOf(t, f.Encoding), f.ID, unhex(t, f.Meta), unhex(t, f.Payload))
+			}
 		}
-		if want := unhex(t, v.Hex); !bytes.Equal(written, want) {
-			t.Errorf("%s: wrote %d bytes that differ from the vector's %d", v.ID, len(written), len(want))
-		}
-	}
-}
-
-func TestSkippingFindsTheFirstHelloBehindPrintedText(t *testing.T) {
-	t.Parallel()
-	hello := frame.Append(nil, frame.Hello, frame.JSON, 0, nil, []byte("{}"))
-	for _, printed := range []string{
-		"", "agent started\n", "\xff", "\xffR", "\xffRB", "\xffRB\x01", "\xffRB\x01\x03", "\xff\xff\xff", "\xffR\xffRB",
-		strings.Repeat("x", 100_000),
-	} {
-		for name, wrap := range map[string]func(io.Reader) io.Reader{
-			"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader,
-		} {
-			var skipped bytes.Buffer
-			reader := frame.NewReader(wrap(strings.NewReader(printed+string(hello))), frame.MaxHello)
-			if err := reader.SkipToHello(func(b []byte) { skipped.Write(b) }); err != nil {
-				t.Fatalf("%q, %s: %v", printed, name, err)
-			}
-			if skipped.String() != printed {
-				t.Errorf("%s: skipped %q, expected %q", name, skipped.String(), printed)
-			}
-			if f, err := reader.Next(); err != nil || f.Kind != frame.Hello {
-				t.Errorf("%q, %s: after skipping came %+v, %v", printed, name, f, err)
-			}
+		if want := unhex(t, c.Hex); !bytes.Equal(written, want) {
+			t.Errorf("%s: wrote %d bytes that differ from the vector's %d", c.ID, len(written), len(want))
 		}
 	}
 }
 
-func TestSkippingGivesUpBeyondItsLimit(t *testing.T) {
+func TestWhatWasPrintedBeforeHelloIsSkippedAsDescribed(t *testing.T) {
 	t.Parallel()
-	reader := frame.NewReader(strings.NewReader(strings.Repeat("x", frame.MaxSkip+frame.HeaderSize+100_000)), frame.MaxHello)
-	var broken *frame.BrokenError
-	if err := reader.SkipToHello(func([]byte) {}); !errors.As(err, &broken) {
-		t.Errorf("expected broken framing, got %v", err)
+	for _, c := range streamCases(t, "before-hello.json") {
+		inPieces(t, c, func(t *testing.T, source io.Reader) {
+			t.Helper()
+			checkSkipping(t, c, source)
+		})
 	}
 }
 
-func TestSkippingHandsOutAllTextBeforeAnEnd(t *testing.T) {
-	t.Parallel()
+func checkSkipping(t *testing.T, c streamCase, source io.Reader) {
+	t.Helper()
 	var skipped bytes.Buffer
-	reader := frame.NewReader(strings.NewReader("Error: no such file\xffRB"), frame.MaxHello)
-	if err := reader.SkipToHello(func(b []byte) { skipped.Write(b) }); !errors.Is(err, io.EOF) {
-		t.Errorf("expected the end of the stream, got %v", err)
+	reader := frame.NewReader(source, frame.MaxHello)
+	err := reader.SkipToHello(func(b []byte) { skipped.Write(b) })
+	if c.Skipped != nil && skipped.String() != string(unhex(t, *c.Skipped)) {
+		t.Errorf("skipped %d bytes %.40q, expected %d", skipped.Len(), skipped.String(), len(unhex(t, *c.Skipped)))
 	}
-	if skipped.String() != "Error: no such file\xffRB" {
-		t.Errorf("skipped %q", skipped.String())
+	if err != nil {
+		if len(c.Frames) > 0 {
+			t.Fatalf("expected a hello, got %v", err)
+		}
+		checkEnd(t, c, err)
+		return
+	}
+	checkStream(t, c, reader)
+}
+
+// inPieces runs check on the case's bytes as they may come: at once, one by one, with the end beside the last byte.
+func inPieces(t *testing.T, c streamCase, check func(t *testing.T, source io.Reader)) {
+	t.Helper()
+	t.Run(c.ID, func(t *testing.T) {
+		t.Parallel()
+		input := unhex(t, c.Hex)
+		for name, source := range map[string]io.Reader{
+			"whole":   bytes.NewReader(input),
+			"bytes":   iotest.OneByteReader(bytes.NewReader(input)),
+			"halves":  iotest.HalfReader(bytes.NewReader(input)),
+			"dataErr": iotest.DataErrReader(bytes.NewReader(input)),
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				check(t, source)
+			})
+		}
+	})
+}
+
+func checkStream(t *testing.T, c streamCase, reader *frame.Reader) {
+	t.Helper()
+	for i, want := range c.Frames {
+		meta, payload := unhex(t, want.Meta), unhex(t, want.Payload)
+		for range max(1, want.Times) {
+			got, err := reader.Next()
+			if err != nil {
+				t.Fatalf("frame %d: %v", i, err)
+			}
+			if int(got.Kind) != want.Kind || got.Encoding.String() != want.Encoding || got.ID != want.ID ||
+				!bytes.Equal(got.Meta, meta) || !bytes.Equal(got.Payload, payload) {
+				t.Fatalf("frame %d is %+v with %d bytes of meta and %d of payload, expected %+v", i, got.Header, len(got.Meta), len(got.Payload), want)
+			}
+		}
+	}
+	_, err := reader.Next()
+	checkEnd(t, c, err)
+}
+
+func checkEnd(t *testing.T, c streamCase, err error) {
+	t.Helper()
+	if c.Result == "valid" {
+		if !errors.Is(err, io.EOF) {
+			t.Errorf("expected the end of the stream, got %v", err)
+		}
+		return
+	}
+	var broken *frame.BrokenError
+	if !errors.As(err, &broken) {
+		t.Fatalf("expected broken framing, got %v", err)
+	}
+	if want := map[string]bool{"broken": false, "truncated": true}; broken.Truncated != want[c.Result] {
+		t.Errorf("expected %s, got truncated=%v: %v", c.Result, broken.Truncated, err)
+	}
+	for _, part := range c.Error {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("expected an error with %q, got %v", part, err)
+		}
 	}
 }
 
 // FuzzReader checks that no input makes the reader panic, allocate beyond its limits, or read other frames than were sent.
 func FuzzReader(f *testing.F) {
-	for _, v := range frameVectors(f) {
-		if len(v.Hex) < 4096 {
-			f.Add(unhex(f, v.Hex), 7)
+	for _, name := range []string{"frames.json", "before-hello.json"} {
+		for _, c := range streamCases(f, name) {
+			if input := unhex(f, c.Hex); len(input) < 4096 {
+				f.Add(input, 7)
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, input []byte, chunk int) {
@@ -169,7 +181,8 @@ func readAll(t *testing.T, source io.Reader) string {
 	for {
 		got, err := reader.Next()
 		if err != nil {
-			text.WriteString(err.Error())
+			var broken *frame.BrokenError
+			text.WriteString(strconv.FormatBool(errors.As(err, &broken) && broken.Truncated))
 			return text.String()
 		}
 		if len(got.Payload) > maxPayload || len(got.Meta) > frame.MaxMeta {
@@ -193,51 +206,24 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func frameVectors(t testing.TB) []vector {
+// streamCases also checks that a case says how its stream ends: an unknown word would be taken for any.
+func streamCases(t testing.TB, name string) []streamCase {
 	t.Helper()
-	content, err := os.ReadFile("../../../protocol/vectors/frames.json")
+	cases, err := vector.Read[streamCase](name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
-		Cases []vector `json:"cases"`
+	for _, c := range cases {
+		if c.Result != "valid" && c.Result != "broken" && c.Result != "truncated" {
+			t.Fatalf("%s: %s: no result %q", name, c.ID, c.Result)
+		}
 	}
-	if err := json.Unmarshal(content, &file); err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Cases) == 0 {
-		t.Fatal("no vectors")
-	}
-	return file.Cases
+	return cases
 }
 
-// unhex reads hex in which "(ab*1000)" stands for the bytes ab a thousand times, and blanks mean nothing.
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()
-	var out []byte
-	text = strings.ReplaceAll(text, " ", "")
-	for text != "" {
-		if text[0] != '(' {
-			end := strings.IndexByte(text+"(", '(')
-			out = append(out, mustHex(t, text[:end])...)
-			text = text[min(end, len(text)):]
-			continue
-		}
-		inside, rest, _ := strings.Cut(text[1:], ")")
-		unit, times, _ := strings.Cut(inside, "*")
-		var n int
-		if err := json.Unmarshal([]byte(times), &n); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, bytes.Repeat(mustHex(t, unit), n)...)
-		text = rest
-	}
-	return out
-}
-
-func mustHex(t testing.TB, text string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(text)
+	b, err := vector.Bytes(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (r *Reader) SetMaxPayload(maxPayload int) { r.maxPayload = maxPayload }
 // Next returns the next frame. It returns io.EOF at the end of the stream between two frames, a *BrokenError for broken
 // framing (an end inside a frame included), and the source's own error otherwise.
 func (r *Reader) Next() (Frame, error) {
-	if err := r.fill(HeaderSize); err != nil {
+	if err := r.fillHeader(); err != nil {
 		return Frame{}, err
 	}
 	header, err := ParseHeader(r.buffer[r.start:r.end], r.maxPayload)
@@ -73,11 +73,11 @@ func (r *Reader) SkipToHello(skipped func([]byte)) error {
 		}
 		r.start += n
 		total += n
-		if found {
-			return nil
-		}
 		if total > MaxSkip {
 			return &BrokenError{Reason: fmt.Sprintf("no hello frame in the first %d bytes of the worker's output", MaxSkip)}
+		}
+		if found {
+			return nil
 		}
 		if err := r.read(); err != nil {
 			skipped(r.buffer[r.start:r.end])
@@ -105,9 +105,12 @@ func findHello(b []byte) (before int, found bool) {
 	}
 }
 
-// fill makes at least n bytes available in the buffer.
-func (r *Reader) fill(n int) error {
-	for r.end-r.start < n {
+// fillHeader makes a whole header available in the buffer. It does not wait for one behind bytes that start none.
+func (r *Reader) fillHeader() error {
+	for r.end-r.start < HeaderSize {
+		if err := checkStart(r.buffer[r.start:r.end]); err != nil {
+			return err
+		}
 		if err := r.read(); err != nil {
 			return r.atEnd(err)
 		}
