@@ -1,0 +1,138 @@
+import { basename } from "node:path";
+import { FrameError, MAX_HELLO, VERSION } from "../protocol/frame.ts";
+import { type EncodingName, encodeHello } from "../protocol/message.ts";
+import { type ErrorObject, RootbridgeError } from "./error.ts";
+import type { Settings } from "./options.ts";
+import { describeExit, type Surroundings, Worker } from "./worker.ts";
+import { nodeVersion } from "./worker-process.ts";
+
+/** The oldest major version of Node that runs the worker. */
+const oldestNode = 18;
+
+/** A worker that has loaded its code. */
+export interface Booted {
+  readonly worker: Worker;
+  readonly methods: readonly string[];
+}
+
+/**
+ * Starts a worker and settles when its code has loaded. It leaves no process when it rejects: with
+ * `boot_failed`, or with `closed` when the host's life ended.
+ */
+export async function boot(around: Surroundings): Promise<Booted> {
+  const hello = helloOf(around.settings);
+  const worker = new Worker(around);
+  const bounds = bound(worker, around);
+  try {
+    worker.connection.hello(hello);
+    const { methods } = await worker.ready;
+    checkHello(worker, around.settings);
+    return { worker, methods };
+  } catch (error) {
+    worker.process.kill("SIGKILL");
+    await worker.ended;
+    throw await explain(worker, around.settings, error, bounds.reason ?? worker.fatal);
+  } finally {
+    bounds.end();
+  }
+}
+
+function helloOf(settings: Settings): Uint8Array {
+  const { convention, codec, source, maxPayload } = settings;
+  const encodings: EncodingName[] = codec === "msgpack" ? ["json", "raw", codec] : ["json", "raw"];
+  const options = { convention, codec, ...(source === undefined ? {} : { source }) };
+  const hello = encodeHello({ protocol: VERSION, maxPayload, encodings, options });
+  if (hello.length <= MAX_HELLO) return hello;
+  throw new RootbridgeError({
+    code: "invalid_argument",
+    message: `options: source is too long: ${hello.length} bytes as JSON, at most ${MAX_HELLO}; use entry`,
+  });
+}
+
+/** Kills a worker that takes too long, or whose host is being closed. */
+function bound(worker: Worker, { settings, life }: Surroundings) {
+  const bounds = { reason: undefined as RootbridgeError | undefined, end };
+  const stop = (reason: ErrorObject): void => {
+    bounds.reason = new RootbridgeError(reason);
+    worker.process.kill("SIGKILL");
+  };
+  const timer = setTimeout(() => stop(tooSlow(worker, settings)), settings.bootTimeout);
+  const close = (): void => stop({ code: "closed", message: "the host was closed during a start" });
+  life.addEventListener("abort", close, { once: true });
+  function end(): void {
+    clearTimeout(timer);
+    life.removeEventListener("abort", close);
+  }
+  return bounds;
+}
+
+function tooSlow(worker: Worker, settings: Settings): ErrorObject {
+  const hint = worker.hello
+    ? "; its code did not finish loading: look for a top-level await or a loop that does not end"
+    : "";
+  const message = `${nameOf(settings)} was not ready within ${settings.bootTimeout} ms (option bootTimeout) and was killed${hint}`;
+  return { code: "boot_failed", message };
+}
+
+function checkHello({ hello }: Worker, { codec, command, node }: Settings): void {
+  if (codec === "msgpack" && !hello?.encodings.includes(codec)) {
+    throw new FrameError("the worker does not speak msgpack; use the codec json");
+  }
+  if (command === undefined) checkVersion(node, hello?.runtimeVersion ?? "");
+}
+
+function checkVersion(node: string, version: string): void {
+  const major = Number.parseInt(version.replace(/^v/, ""), 10);
+  if (major >= oldestNode) return;
+  throw new FrameError(
+    `${node} is Node ${version}, the worker needs Node ${oldestNode} or later; set the option node`,
+  );
+}
+
+/** Says why a worker did not become ready. To be asked after its end. */
+async function explain(
+  worker: Worker,
+  settings: Settings,
+  error: unknown,
+  told: RootbridgeError | undefined,
+): Promise<RootbridgeError> {
+  if (told?.code === "closed") return told;
+  const details = { workerPid: worker.pid, stderr: worker.process.stderrTail() };
+  if (told) return new RootbridgeError({ ...told.toJSON(), code: "boot_failed" }, details);
+  const message =
+    error instanceof RootbridgeError && error.code === "worker_crashed"
+      ? await describeEnd(worker, settings)
+      : `${nameOf(settings)} did not start as the protocol describes: ${messageOf(error)}`;
+  return new RootbridgeError({ code: "boot_failed", message }, { ...details, cause: error });
+}
+
+/** Looks for a reason beyond the worker's own words. */
+async function describeEnd(worker: Worker, settings: Settings): Promise<string> {
+  if (settings.command === undefined && worker.hello === undefined) {
+    const unfit = await diagnoseNode(settings.node);
+    if (unfit !== undefined) return unfit;
+  }
+  const end = describeExit(await worker.process.exited);
+  const lines = worker.process.stderrTail().trim().split("\n").slice(-3).join("\n");
+  const words = lines === "" ? "" : `; its last words: ${lines}`;
+  return `${nameOf(settings)} ended before it was ready (${end})${words}`;
+}
+
+async function diagnoseNode(node: string): Promise<string | undefined> {
+  try {
+    checkVersion(node, await nodeVersion(node));
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Names the program that was started. */
+function nameOf({ command, entry }: Settings): string {
+  if (command?.[0] !== undefined) return basename(command[0]);
+  return entry === undefined ? "the worker of option source" : `the worker of ${entry}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

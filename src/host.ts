@@ -1,0 +1,210 @@
+import { loadMsgpack } from "../protocol/codec.ts";
+import { RootbridgeError } from "./error.ts";
+import { WorkerLog } from "./log.ts";
+import type { Logger } from "./logger.ts";
+import { type Options, type Settings, settle } from "./options.ts";
+import { Pool } from "./pool.ts";
+import { type CallOptions, Request } from "./request.ts";
+import { Counters, type Stats } from "./stats.ts";
+import { Supervisor } from "./supervisor.ts";
+import { notBegun, type Worker } from "./worker.ts";
+
+/**
+ * Starts workers and settles when the first one has loaded the code.
+ *
+ * Rejects with a RootbridgeError: `boot_failed` when Node or the code can't be run, with the
+ * JavaScript error as cause and the worker's stderr; `invalid_argument` for options that can't be
+ * used.
+ */
+export async function start(options: Options): Promise<Host> {
+  const settings = settle(options);
+  const logger = options.logger ?? (await import("./logger.ts")).createLogger();
+  if (settings.codec === "msgpack") await loadMsgpack();
+  const host = new Host(settings, logger);
+  try {
+    await host.ready;
+    return host;
+  } catch (error) {
+    await host.shutdown({ timeout: 0 }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** One module in a pool of worker processes. `start` makes it, `close` or `shutdown` ends it. */
+export class Host {
+  /**
+   * Settles with the first worker that is ready; rejects when none became ready.
+   *
+   * @internal
+   */
+  readonly ready: Promise<void>;
+
+  readonly #settings: Settings;
+  readonly #pool: Pool<Worker>;
+  readonly #counters = new Counters();
+  readonly #life = new AbortController();
+  readonly #supervisors: readonly Supervisor[];
+  #methods: readonly string[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(settings: Settings, logger: Logger) {
+    this.#settings = settings;
+    this.#pool = new Pool({
+      queueLimit: settings.queueLimit,
+      queueTimeout: settings.queueTimeout,
+      queueFull: () => overloaded(settings),
+      queueWait: () => waitedTooLong(settings),
+    });
+    const charge = {
+      settings,
+      logger,
+      log: new WorkerLog(logger),
+      life: this.#life.signal,
+      pool: this.#pool,
+      counters: this.#counters,
+      onMethods: (methods: readonly string[]) => {
+        this.#methods = methods;
+      },
+    };
+    this.#supervisors = Array.from({ length: settings.workers }, () => new Supervisor(charge));
+    this.ready = firstReady(this.#supervisors);
+  }
+
+  /** Functions that the code exports, sorted, nested ones with dots. Others may be callable too. */
+  get methods(): readonly string[] {
+    return this.#methods;
+  }
+
+  /**
+   * Calls an exported function and settles with its result.
+   *
+   * `data` is a value of the codec; a Buffer, typed array or ArrayBuffer arrives as a Buffer, and
+   * `undefined` means no argument. Bytes come back as a Buffer. Rejects with a RootbridgeError, with
+   * any code but `boot_failed`.
+   */
+  async call<Result = unknown>(
+    method: string,
+    data?: unknown,
+    options: CallOptions = {},
+  ): Promise<Result> {
+    try {
+      const result = await this.#run(new Request(this.#settings, method, data, options));
+      this.#counters.succeeded++;
+      return result as Result;
+    } catch (error) {
+      if (!(error instanceof RootbridgeError)) throw error;
+      this.#counters.countFailure(error.code);
+      throw error.of(method); // made here, so that its stack shows who called
+    }
+  }
+
+  /** One snapshot. */
+  stats(): Stats {
+    const { slots, draining, users, queued } = this.#pool.stats();
+    const { succeeded, failed, boots, bootFailures, restarts } = this.#counters;
+    const workers = this.#pool.resources();
+    return {
+      ready: slots,
+      draining,
+      inFlight: users,
+      queued,
+      succeeded,
+      failed: { ...failed },
+      lateReplies: workers.reduce((sum, { connection }) => sum + connection.late, 0),
+      boots,
+      bootFailures,
+      restarts,
+      workers: workers.map(({ pid, calls, connection }) => ({
+        pid,
+        calls,
+        inFlight: connection.waiting,
+        abandoned: connection.abandoned,
+      })),
+    };
+  }
+
+  /** Shuts the host down within the option `drainTimeout`; see `shutdown`. */
+  close(): Promise<void> {
+    return this.shutdown({ timeout: this.#settings.drainTimeout });
+  }
+
+  /**
+   * Takes no further calls, waits for those in flight, at most `timeout` milliseconds (default: as
+   * long as they take), and ends the workers: end of stdin, TERM after the option `killGrace`, KILL
+   * after another. Settles when no process of the host is left; rejects with `deadline_exceeded`
+   * if calls were cut off, which fail with `closed`. Later calls settle like the first one.
+   */
+  shutdown({ timeout = Number.POSITIVE_INFINITY }: { timeout?: number } = {}): Promise<void> {
+    this.#closing ??= this.#shutdown(timeout);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #run(request: Request): Promise<unknown> {
+    try {
+      return await this.#exchange(request);
+    } finally {
+      request.stop();
+    }
+  }
+
+  /** A call that no worker has begun goes to another. */
+  async #exchange(request: Request): Promise<unknown> {
+    for (;;) {
+      request.signal.throwIfAborted();
+      const { slot, release } = await this.#pool.acquire(request.signal);
+      try {
+        return await slot.resource.run(request, release);
+      } catch (error) {
+        if (error !== notBegun) throw error;
+        this.#pool.drain(slot); // the worker is leaving, or gone
+      }
+    }
+  }
+
+  async #shutdown(timeout: number): Promise<void> {
+    this.#pool.close(new RootbridgeError({ code: "closed", message: "the host is closed" }));
+    this.#life.abort();
+    const workers = this.#pool.resources();
+    const quiet = Promise.all(workers.map(({ connection }) => connection.quiet()));
+    const drained = await within(timeout, quiet);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await Promise.all(this.#supervisors.map(({ done }) => done));
+    if (drained) return;
+    const message = `calls were still in flight after ${timeout} ms and were cut off`;
+    throw new RootbridgeError({ code: "deadline_exceeded", message });
+  }
+}
+
+async function firstReady(supervisors: readonly Supervisor[]): Promise<void> {
+  try {
+    await Promise.any(supervisors.map(({ first }) => first));
+  } catch (error) {
+    throw (error as AggregateError).errors[0];
+  }
+}
+
+/** Settles with false when the promise has not settled within a time in milliseconds. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
+  const settled = promise.then(() => true);
+  if (milliseconds === Number.POSITIVE_INFINITY) return settled;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false);
+  });
+  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
+}
+
+function overloaded({ queueLimit }: Settings): RootbridgeError {
+  const message = `all workers are busy and ${queueLimit} calls are waiting (option queueLimit); try again later, or raise workers or concurrency`;
+  return new RootbridgeError({ code: "overloaded", message });
+}
+
+function waitedTooLong({ queueTimeout }: Settings): RootbridgeError {
+  const message = `no worker was free for ${queueTimeout} ms (option queueTimeout); the call did not run`;
+  return new RootbridgeError({ code: "queue_timeout", message });
+}

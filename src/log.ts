@@ -1,0 +1,49 @@
+import { Encoding, MAX_LOG } from "../protocol/frame.ts";
+import type { LogMeta } from "../protocol/message.ts";
+import type { Logger } from "./logger.ts";
+
+/** Hands what workers print to the logger. */
+export class WorkerLog {
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Logs a log frame. A line of a JSON logger keeps its fields. */
+  frame(worker: number | undefined, meta: LogMeta, encoding: Encoding, payload: Uint8Array): void {
+    const text = decoder.decode(payload.subarray(0, MAX_LOG));
+    const { level, source, method, traceId } = meta;
+    const about = { worker, source, method, trace_id: traceId };
+    const object = encoding === Encoding.Json ? parseObject(text) : undefined;
+    if (object === undefined) {
+      this.#logger[level](about, text);
+      return;
+    }
+    const { level: _, time, pid, hostname, msg, message = msg, ...fields } = object;
+    this.#logger[level]({ ...about, fields }, String(message ?? ""));
+  }
+
+  /** Logs a line of a worker's stderr: what native code, children and Node itself print. */
+  stderr(line: string): void {
+    if (line !== "") this.#logger.warn({ source: "stderr" }, line);
+  }
+
+  /** Logs what was printed on stdout before the worker took it over. */
+  printed(worker: number | undefined, bytes: Uint8Array): void {
+    for (const line of decoder.decode(bytes).split("\n")) {
+      if (line.trim() !== "") this.#logger.info({ worker, source: "stdout" }, line);
+    }
+  }
+}
+
+const decoder = new TextDecoder();
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}

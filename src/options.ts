@@ -1,0 +1,147 @@
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { DEFAULT_MAX_PAYLOAD, MAX_MAX_PAYLOAD, MIN_MAX_PAYLOAD } from "../protocol/frame.ts";
+import type { Codec, Convention } from "../protocol/message.ts";
+import { RootbridgeError } from "./error.ts";
+import type { Logger } from "./logger.ts";
+
+/** What `start` needs: one of `entry`, `source` and `command`. Times are in milliseconds. */
+export interface Options {
+  /** JavaScript or TypeScript file, or package folder, whose exports are called. Symlinks are resolved once. */
+  readonly entry?: string;
+  /** Text of an ES module to call in place of a file, at most 1 MiB less what surrounds it in JSON. */
+  readonly source?: string;
+  /** Program and arguments of a worker of your own, which speaks the protocol on its stdio. */
+  readonly command?: readonly string[];
+  /** Working directory of the workers. Default: the package of `entry`, else the current one. */
+  readonly dir?: string;
+  /** Worker processes, 1 to 1,024. Default: 2, so that one that is stuck leaves another. */
+  readonly workers?: number;
+  /** Calls that one worker runs at the same time, 1 to 65,536. Default: 16. */
+  readonly concurrency?: number;
+  /** Program of Node 18 or later. Default: the Node which runs this host. */
+  readonly node?: string;
+  /** Arguments for Node itself, such as `--max-old-space-size=256`. */
+  readonly nodeArgs?: readonly string[];
+  /** Environment added to the host's own. A value of `undefined` takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Gives workers `env` alone, without the host's environment. Default: false. */
+  readonly replaceEnv?: boolean;
+  /** Default: `json`; `msgpack` is smaller for bytes inside of values. */
+  readonly codec?: Codec;
+  /** Calling convention of calls which name none. Default: `value`. */
+  readonly convention?: Convention;
+  /** Longest time of a call which names none, queue included. Default: 30,000. Infinity means no limit. */
+  readonly callTimeout?: number;
+  /** Longest time from spawn to ready. Default: 30,000. */
+  readonly bootTimeout?: number;
+  /** Longest wait for a free worker. Default: 10,000. */
+  readonly queueTimeout?: number;
+  /** Calls that may wait for a free worker; one more is `overloaded`. Default: 1,024. */
+  readonly queueLimit?: number;
+  /** Time in which a worker with an overdue call must show that its loop still turns. Default: 2,000. */
+  readonly killGrace?: number;
+  /** Longest wait of `close`, or of a worker's replacement, for calls in flight. Default: 10,000. */
+  readonly drainTimeout?: number;
+  /** Largest argument or result, in bytes, 1,024 to 1,073,741,824. Default: 33,554,432. */
+  readonly maxPayload?: number;
+  /** Gets the workers' console lines and the host's own. Default: JSON lines on stderr. */
+  readonly logger?: Logger;
+}
+
+/** Options with every default in place. */
+export interface Settings {
+  readonly entry: string | undefined;
+  readonly source: string | undefined;
+  readonly command: readonly string[] | undefined;
+  readonly dir: string;
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly node: string;
+  readonly nodeArgs: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly replaceEnv: boolean;
+  readonly codec: Codec;
+  readonly convention: Convention;
+  readonly callTimeout: number;
+  readonly bootTimeout: number;
+  readonly queueTimeout: number;
+  readonly queueLimit: number;
+  readonly killGrace: number;
+  readonly drainTimeout: number;
+  readonly maxPayload: number;
+}
+
+/** Checks options and fills in defaults. Throws `invalid_argument`. */
+export function settle(options: Options): Settings {
+  const checked = optionsSchema.safeParse(options);
+  if (!checked.success) {
+    throw invalid(z.prettifyError(checked.error));
+  }
+  const { logger: _, entry, source, command, dir, ...rest } = checked.data;
+  if ([entry, source, command].filter((way) => way !== undefined).length !== 1) {
+    throw invalid("expected exactly one of entry, source and command");
+  }
+  const file = entry === undefined ? undefined : realEntry(entry);
+  return { ...rest, entry: file, source, command, dir: realDir(dir, file) };
+}
+
+/** Node's timers take no longer time. */
+const milliseconds = z.number().min(1).max(2_147_483_647);
+const timeout = z.union([milliseconds, z.literal(Number.POSITIVE_INFINITY)]);
+
+const optionsSchema = z.strictObject({
+  entry: z.string().min(1).optional(),
+  source: z.string().optional(),
+  command: z.array(z.string()).min(1).optional(),
+  dir: z.string().min(1).optional(),
+  workers: z.int().min(1).max(1_024).default(2),
+  concurrency: z.int().min(1).max(65_536).default(16),
+  node: z.string().min(1).default(process.execPath),
+  nodeArgs: z.array(z.string()).default([]),
+  env: z.record(z.string(), z.string().optional()).default({}),
+  replaceEnv: z.boolean().default(false),
+  codec: z.enum(["json", "msgpack"]).default("json"),
+  convention: z.enum(["value", "args", "callback", "args_callback"]).default("value"),
+  callTimeout: timeout.default(30_000),
+  bootTimeout: milliseconds.default(30_000),
+  queueTimeout: milliseconds.default(10_000),
+  queueLimit: z.int().min(0).default(1_024),
+  killGrace: milliseconds.default(2_000),
+  drainTimeout: milliseconds.default(10_000),
+  maxPayload: z.int().min(MIN_MAX_PAYLOAD).max(MAX_MAX_PAYLOAD).default(DEFAULT_MAX_PAYLOAD),
+  logger: z.unknown().optional(),
+});
+
+function realEntry(entry: string): string {
+  const path = resolve(entry);
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw invalid(`entry: expected a file or package folder, got ${path}`, cause);
+  }
+}
+
+function realDir(dir: string | undefined, entry: string | undefined): string {
+  if (dir === undefined) return entry === undefined ? process.cwd() : packageOf(entry);
+  const path = resolve(dir);
+  if (existsSync(path)) return path;
+  throw invalid(`dir: expected a folder, got ${path}`);
+}
+
+/** The nearest folder upwards with a package.json, or the entry's own. */
+function packageOf(entry: string): string {
+  const own = statSync(entry).isDirectory() ? entry : dirname(entry);
+  for (let dir = own; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, "package.json"))) return dir;
+    if (dir === dirname(dir)) return own;
+  }
+}
+
+function invalid(message: string, cause?: unknown): RootbridgeError {
+  return new RootbridgeError(
+    { code: "invalid_argument", message: `options: ${message}` },
+    { cause },
+  );
+}

@@ -1,0 +1,163 @@
+import { bytesOf, CodecError, decodeValue, encodeValue } from "../protocol/codec.ts";
+import { isTooDeep, MAX_DEPTH } from "../protocol/depth.ts";
+import { Encoding, type Frame, Kind, MAX_META } from "../protocol/frame.ts";
+import {
+  type CallMeta,
+  type CancelMeta,
+  type Convention,
+  encodeCall,
+  encodingOf,
+} from "../protocol/message.ts";
+import { type Code, type ErrorDetails, parseError, RootbridgeError } from "./error.ts";
+import type { Settings } from "./options.ts";
+
+/** What one call may change. */
+export interface CallOptions {
+  /** Milliseconds in place of the option `callTimeout`, queue included. Infinity means no limit. */
+  readonly timeout?: number | undefined;
+  /** Ends the call for the caller; the function sees `currentCall().signal` abort. */
+  readonly signal?: AbortSignal | undefined;
+  /** Comes back on each log line of the call. */
+  readonly traceId?: string | undefined;
+  /** A W3C traceparent, passed to the function. */
+  readonly traceparent?: string | undefined;
+  /** In place of the option `convention`. */
+  readonly convention?: Convention | undefined;
+}
+
+/** One call from its start to its end: what is sent, and the time it has. */
+export class Request {
+  readonly meta: CallMeta;
+  readonly encoding: Encoding;
+  readonly payload: Uint8Array;
+  /** When its time is over, as `performance.now()` tells the time; Infinity for never. */
+  readonly deadline: number;
+  /** True once a worker has it. */
+  sent = false;
+
+  readonly #over = new AbortController();
+  readonly #caller: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Starts the clock. Throws `invalid_argument` or `too_large`. */
+  constructor(settings: Settings, method: string, data: unknown, options: CallOptions) {
+    const { timeout = settings.callTimeout, signal } = options;
+    checkTimeout(timeout);
+    this.meta = metaOf(method, options);
+    [this.encoding, this.payload] = encode(data, settings);
+    this.deadline = performance.now() + timeout;
+    this.#caller = signal;
+    if (timeout !== Number.POSITIVE_INFINITY) {
+      this.#timer = setTimeout(() => this.#expire(timeout), timeout);
+    }
+    signal?.addEventListener("abort", this.#cancel, { once: true });
+    if (signal?.aborted) this.#cancel();
+  }
+
+  /** Aborts with the RootbridgeError for which nobody waits any more. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Stops the clock. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener("abort", this.#cancel);
+  }
+
+  /** The result in an answer. Throws the error in it, `unencodable_result` or `protocol_error`. */
+  take(answer: Frame): unknown {
+    if (answer.kind === Kind.Error) throw new RootbridgeError(parseError(answer.payload));
+    try {
+      return decode(answer);
+    } catch (cause) {
+      if (!(cause instanceof CodecError)) throw cause;
+      throw failure("unencodable_result", cause.message, { cause });
+    }
+  }
+
+  /** The error for a worker whose limit, in bytes, is lower than the host's own. */
+  tooLargeFor(limit: number): RootbridgeError | undefined {
+    return this.payload.length > limit
+      ? tooLarge(this.payload, limit, "the worker's limit")
+      : undefined;
+  }
+
+  readonly #cancel = (): void => {
+    this.#end("canceled", "canceled by the caller", { cause: this.#caller?.reason });
+  };
+
+  #expire(timeout: number): void {
+    const limit = `${timeout} ms (option callTimeout, or timeout of the call)`;
+    this.#end("deadline_exceeded", `no result within ${limit}`);
+  }
+
+  #end(code: CancelMeta["reason"], why: string, details: ErrorDetails = {}): void {
+    const state = this.sent
+      ? "while running; the function may still be"
+      : "while waiting for a worker; the call did not run";
+    this.#over.abort(failure(code, `${why} ${state}`, details));
+  }
+}
+
+function checkTimeout(timeout: number): void {
+  if (timeout > 0 && (timeout <= longestTimeout || timeout === Number.POSITIVE_INFINITY)) return;
+  const expected = `milliseconds over 0 and up to ${longestTimeout}, or Infinity`;
+  throw failure("invalid_argument", `expected timeout to be ${expected}, got ${timeout}`);
+}
+
+/** Node's timers take no longer time. */
+const longestTimeout = 2_147_483_647;
+
+function metaOf(method: string, options: CallOptions): CallMeta {
+  const { traceId, traceparent, convention } = options;
+  const meta: CallMeta = { method };
+  if (traceId !== undefined) meta.traceId = traceId;
+  if (traceparent !== undefined) meta.traceparent = traceparent;
+  if (convention !== undefined) meta.convention = convention;
+  if (encodeCall(meta).length <= MAX_META - roomForTimeout) return meta;
+  const message = `expected method, traceId and traceparent to take at most ${MAX_META - roomForTimeout} bytes together`;
+  throw failure("invalid_argument", message);
+}
+
+/** Bytes that the time left takes in a call's meta, which is known only when the call is sent. */
+const roomForTimeout = 32;
+
+/** Bytes are sent as they are, and no value as no bytes. */
+function encode(data: unknown, { codec, maxPayload }: Settings): [Encoding, Uint8Array] {
+  const bytes = bytesOf(data);
+  const encoding = bytes ? Encoding.Raw : encodingOf(codec);
+  const payload = bytes ?? encodeArgument(data, encoding);
+  if (payload.length > maxPayload) throw tooLarge(payload, maxPayload, "option maxPayload");
+  return [encoding, payload];
+}
+
+function encodeArgument(data: unknown, encoding: Encoding): Uint8Array {
+  try {
+    const payload = encodeValue(data, encoding, "argument");
+    if (!isTooDeep(payload, encoding)) return payload;
+  } catch (cause) {
+    if (!(cause instanceof CodecError)) throw cause;
+    throw failure("invalid_argument", cause.message, { cause });
+  }
+  throw failure("invalid_argument", `argument nests more than ${MAX_DEPTH} levels deep`);
+}
+
+function tooLarge({ length }: Uint8Array, limit: number, source: string): RootbridgeError {
+  const message = `the argument has ${length} bytes, at most ${limit} are allowed (${source})`;
+  return failure("too_large", message);
+}
+
+function decode({ encoding, payload }: Frame): unknown {
+  if (encoding === Encoding.Reserved) {
+    throw new CodecError("result: the worker used an encoding that the protocol reserves");
+  }
+  if (isTooDeep(payload, encoding)) {
+    throw new CodecError(`result nests more than ${MAX_DEPTH} levels deep`);
+  }
+  return decodeValue(payload, encoding, "result");
+}
+
+function failure(code: Code, message: string, details: ErrorDetails = {}): RootbridgeError {
+  return new RootbridgeError({ code, message }, details);
+}

@@ -1,0 +1,154 @@
+import { existsSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import type { Settings } from "./options.ts";
+
+/** How a worker ended: one of both is set, or neither when it could not be started. */
+export interface Exit {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  /** Why it could not be started. */
+  readonly cause?: unknown;
+}
+
+/** A running worker program and the streams that carry its frames. */
+export interface WorkerProcess {
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined;
+  readonly input: Writable;
+  readonly output: Readable;
+  /** Settles when the process is gone; it never rejects. */
+  readonly exited: Promise<Exit>;
+  /** The last 8 KiB of its stderr, for errors. */
+  stderrTail(): string;
+  /** Signals the worker and all descendants that stayed in its process group. */
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+  /** Closes its streams, whoever else may hold them. */
+  discard(): void;
+}
+
+/**
+ * Starts a worker. On POSIX a shell stands in front of it, for two reasons.
+ *
+ * Node gives its children sockets, which a worker can't move aside by itself: the shell hands the
+ * protocol over on descriptors 3 and 4, with /dev/null as stdin and stderr as stdout.
+ *
+ * A worker in an endless loop does not notice that its host was killed. So a watcher waits for the
+ * end of the lifeline (descriptor 3 of the shell, which only this process holds at its other end)
+ * and then kills the group. On Windows the job object of Node does the same.
+ */
+export function spawnWorker(settings: Settings, onStderr: (line: string) => void): WorkerProcess {
+  const subprocess = launch(settings);
+  const exited = awaitExit(subprocess);
+  const lifeline = subprocess.stdio[3];
+  lifeline.on("error", ignore);
+  subprocess.stdin.on("error", ignore);
+  void exited.then(() => lifeline.destroy());
+  return {
+    pid: subprocess.pid,
+    input: subprocess.stdin,
+    output: subprocess.stdout,
+    exited,
+    stderrTail: readStderr(subprocess.stderr, onStderr),
+    kill: (signal) => void subprocess.kill(signal),
+    discard: () => {
+      for (const stream of subprocess.stdio) stream?.destroy();
+    },
+  };
+}
+
+/** Asks a Node for its version, such as `v24.1.0`. Rejects when it does not run. */
+export async function nodeVersion(node: string): Promise<string> {
+  // Without NODE_OPTIONS no preload runs, or fails once more, in a mere question.
+  const { stdout } = await execa(node, ["--version"], {
+    env: { NODE_OPTIONS: undefined },
+    timeout: 5_000,
+  });
+  return stdout;
+}
+
+type Subprocess = ReturnType<typeof launch>;
+
+function launch(settings: Settings) {
+  return execa(...commandLine(settings), {
+    cwd: settings.dir,
+    env: environment(settings),
+    extendEnv: !settings.replaceEnv,
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    buffer: false,
+    reject: false,
+    killDescendants: true,
+    forceKillAfterDelay: false,
+    windowsHide: true,
+  });
+}
+
+const shell = "/bin/sh";
+const watcher = "{ read -r _; kill -KILL 0; } <&3 3<&- >/dev/null 2>&1 &";
+const moveStdio = `${watcher} exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
+const keepStdio = `${watcher} exec "$@" 3<&-`;
+
+function commandLine(settings: Settings): [string, string[]] {
+  const [program = "", ...args] = settings.command ?? nodeCommand(settings);
+  if (!hasShell()) return [program, args];
+  const script = settings.command === undefined ? moveStdio : keepStdio;
+  return [shell, ["-c", script, "rootbridge", program, ...args]];
+}
+
+function nodeCommand({ node, nodeArgs, entry }: Settings): string[] {
+  const worker = fileURLToPath(import.meta.resolve("#worker"));
+  return [node, ...nodeArgs, worker, ...(entry === undefined ? [] : [entry])];
+}
+
+function environment({ command, env }: Settings): Record<string, string | undefined> {
+  return hasShell() && command === undefined ? { ...env, ROOTBRIDGE_FDS: "3,4" } : { ...env };
+}
+
+function hasShell(): boolean {
+  return process.platform !== "win32" && existsSync(shell);
+}
+
+/** The process's own exit: execa waits for its streams too, which a stray descendant may keep open. */
+function awaitExit(subprocess: Subprocess): Promise<Exit> {
+  return new Promise((resolve) => {
+    subprocess.nodeChildProcess.once("exit", (code, signal) => {
+      resolve({ code: code ?? undefined, signal: signal ?? undefined });
+    });
+    void subprocess.then((result) => {
+      resolve({ code: result.exitCode, signal: result.signal, cause: result.cause });
+    });
+  });
+}
+
+const tailLimit = 8_192;
+const lineLimit = 32_768;
+
+/** Hands on whole lines, longer ones in pieces, and keeps the end of everything. */
+function readStderr(stderr: Readable, onLine: (line: string) => void): () => string {
+  const decoder = new StringDecoder("utf8");
+  let tail = "";
+  let rest = "";
+  const take = (text: string): void => {
+    tail = (tail + text).slice(-tailLimit);
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+    if (rest.length <= lineLimit) return;
+    onLine(rest);
+    rest = "";
+  };
+  stderr.on("data", (chunk: Buffer) => take(decoder.write(chunk)));
+  stderr.on("close", () => {
+    take(decoder.end());
+    if (rest !== "") onLine(rest);
+    rest = "";
+  });
+  stderr.on("error", ignore);
+  return () => tail;
+}
+
+function ignore(): void {
+  // The process's end tells the same, with more.
+}

@@ -1,0 +1,273 @@
+import { type Frame, FrameError, Kind } from "../protocol/frame.ts";
+import {
+  type CancelMeta,
+  decodeHello,
+  decodeReady,
+  encodeCall,
+  type GoawayMeta,
+  type Hello,
+  type Ready,
+} from "../protocol/message.ts";
+import { Connection, type ConnectionHandler, type InFlight } from "./connection.ts";
+import { type ErrorObject, parseError, RootbridgeError } from "./error.ts";
+import type { WorkerLog } from "./log.ts";
+import type { Logger } from "./logger.ts";
+import type { Settings } from "./options.ts";
+import { Probe } from "./probe.ts";
+import type { Request } from "./request.ts";
+import { type Exit, spawnWorker, type WorkerProcess } from "./worker-process.ts";
+
+/** What a worker needs of its host. */
+export interface Surroundings {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly log: WorkerLog;
+  /** Aborted when the host no longer starts workers. */
+  readonly life: AbortSignal;
+}
+
+/** Rejects a call that the worker has not begun and will not: it may go to another worker. */
+export const notBegun: Error = new Error("the worker takes no calls any more");
+
+/** How long, in milliseconds, the output of a process that has ended is still read. */
+const drainTime = 500;
+
+/** One worker process and its connection, from spawn to end. */
+export class Worker {
+  readonly process: WorkerProcess;
+  readonly connection: Connection;
+  /** Rejects when the worker ends before it is ready, or breaks the protocol. */
+  readonly ready: Promise<Ready>;
+  /** Settles with the reason for which the worker should be replaced. */
+  readonly retired: Promise<string>;
+  /** Settles when the process is gone and every call on it has failed. */
+  readonly ended: Promise<void>;
+  /** Its hello, once it has come. */
+  hello: Hello | undefined;
+  /** What it said just before its end. */
+  fatal: RootbridgeError | undefined;
+  /** Calls sent to it. */
+  calls = 0;
+  /** Called when the worker takes no further calls. */
+  onLeaving: () => void = () => undefined;
+
+  readonly #around: Surroundings;
+  readonly #probe: Probe;
+  readonly #ready = Promise.withResolvers<Ready>();
+  readonly #retired = Promise.withResolvers<string>();
+  readonly #over = Promise.withResolvers<Error | undefined>();
+  #killed: RootbridgeError | undefined;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+    this.process = spawnWorker(around.settings, (line) => around.log.stderr(line));
+    this.ready = this.#ready.promise;
+    this.retired = this.#retired.promise;
+    this.ended = this.#over.promise.then((reason) => this.#finish(reason));
+    const { input, output, exited } = this.process;
+    this.connection = new Connection(input, output, this.#handler());
+    this.#probe = new Probe(this.connection, around.settings.killGrace, {
+      alive: () => this.#retireIfClogged(),
+      blocked: () => this.#killBlocked(),
+    });
+    input.on("error", () => this.#unwritable());
+    // A descendant that left the group may hold the output open: it has nothing to say.
+    void exited.then(() => setTimeout(() => this.#over.resolve(undefined), drainTime).unref());
+  }
+
+  /** The worker's process id. */
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
+  /**
+   * Sends a request and settles with its result, with the error of the answer, of the worker's end
+   * or of the request's signal, or with `notBegun`. `release` is called once, when the place is
+   * free: perhaps long after the promise has settled.
+   */
+  run(request: Request, release: () => void): Promise<unknown> {
+    const refusal = this.#refusal(request);
+    if (refusal) {
+      release();
+      return Promise.reject(refusal);
+    }
+    const { signal } = request;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        const reason = signal.reason as RootbridgeError;
+        this.connection.abandon(id, reason.code as CancelMeta["reason"]);
+        reject(reason);
+        this.#probe.ask();
+      };
+      const settled = (): void => {
+        signal.removeEventListener("abort", leave);
+        release();
+      };
+      const answer = (frame: Frame): void => {
+        try {
+          resolve(request.take(frame));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const inFlight = { settled, answer, fail: reject, notStarted: () => reject(notBegun) };
+      const id = this.#send(request, inFlight);
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  }
+
+  /** Ends the worker at once. Only the first reason counts. */
+  kill(reason: RootbridgeError): void {
+    this.#killed ??= reason;
+    this.process.kill("SIGKILL");
+  }
+
+  /** Ends the worker in order: goaway, end of stdin, TERM after `killGrace`, KILL after another. */
+  async stop(): Promise<void> {
+    const { killGrace } = this.#around.settings;
+    this.connection.goaway();
+    this.process.input.end();
+    if (!(await this.#exitsWithin(killGrace))) this.process.kill("SIGTERM");
+    if (!(await this.#exitsWithin(killGrace))) this.process.kill("SIGKILL");
+    await this.ended;
+  }
+
+  /** Why the process has ended. To be asked after that. */
+  async epitaph(): Promise<RootbridgeError> {
+    if (this.#killed) return this.#killed;
+    if (this.#around.life.aborted) {
+      return this.#sign({
+        code: "closed",
+        message: "the host was closed before the call had ended; it may have run",
+      });
+    }
+    if (this.fatal) return this.fatal;
+    return this.#sign({
+      code: "worker_crashed",
+      message: `the worker process ended during the call (${describeExit(await this.process.exited)}); the function may have run`,
+    });
+  }
+
+  #handler(): ConnectionHandler {
+    const { log } = this.#around;
+    return {
+      boot: (frame) => this.#boot(frame),
+      log: (meta, encoding, payload) => log.frame(this.pid, meta, encoding, payload),
+      skipped: (bytes) => log.printed(this.pid, bytes),
+      fatal: (payload) => this.#die(payload),
+      goaway: (meta) => this.#goaway(meta),
+      ended: (reason) => this.#over.resolve(reason),
+    };
+  }
+
+  #refusal(request: Request): unknown {
+    if (request.signal.aborted) return request.signal.reason;
+    if (!this.connection.open) return notBegun;
+    return request.tooLargeFor(this.connection.peerMaxPayload);
+  }
+
+  #send(request: Request, inFlight: InFlight): number {
+    const { deadline, meta, encoding, payload } = request;
+    request.sent = true;
+    const left = Math.max(1, Math.ceil(deadline - performance.now()));
+    const timed = deadline === Number.POSITIVE_INFINITY ? meta : { ...meta, timeout: left };
+    this.calls++;
+    return this.connection.send(inFlight, encodeCall(timed), encoding, payload);
+  }
+
+  /** Reads hello, then ready. */
+  #boot(frame: Frame): void {
+    try {
+      if (frame.kind === Kind.Ready && this.hello) this.#ready.resolve(decodeReady(frame.payload));
+      else if (frame.kind === Kind.Hello && !this.hello) this.#meet(decodeHello(frame.payload));
+      else throw new FrameError(this.hello ? "a second hello" : "ready before hello");
+    } catch (error) {
+      this.#ready.reject(error);
+      throw error instanceof FrameError ? error : new FrameError(String(error), { cause: error });
+    }
+  }
+
+  #meet(hello: Hello): void {
+    this.hello = hello;
+    this.connection.peerMaxPayload = hello.maxPayload;
+    this.connection.maxPayload = this.#around.settings.maxPayload;
+  }
+
+  /** Keeps the worker's last words for the calls that die with it. */
+  #die(payload: Uint8Array): void {
+    const fatal = this.#sign(parseError(payload));
+    this.fatal ??= fatal;
+    this.#ready.reject(fatal);
+  }
+
+  #goaway(meta: GoawayMeta): void {
+    this.onLeaving();
+    this.#retired.resolve(`it asked to be replaced: ${meta.reason}`);
+  }
+
+  /** A worker that takes no more calls is killed: those in flight on it could wait for ever. */
+  #unwritable(): void {
+    const reason = this.#sign({
+      code: "worker_crashed",
+      message: "the worker closed its stdin and was killed; the function may have run",
+    });
+    setTimeout(() => {
+      if (this.connection.waiting > 0) this.kill(reason);
+    }, this.#around.settings.killGrace).unref();
+  }
+
+  async #finish(reason: Error | undefined): Promise<void> {
+    this.onLeaving();
+    if (reason) this.kill(this.#brokenError(reason));
+    if (!(await this.#exitsWithin(this.#around.settings.killGrace))) this.process.kill("SIGKILL");
+    await this.process.exited;
+    const epitaph = await this.epitaph();
+    this.#ready.reject(epitaph);
+    this.connection.fail(epitaph);
+    this.process.discard();
+  }
+
+  #brokenError(cause: Error): RootbridgeError {
+    const message = `the worker broke the protocol and was killed: ${cause.message}`;
+    return this.#sign({ code: "protocol_error", message }, cause);
+  }
+
+  async #exitsWithin(milliseconds: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, milliseconds, false);
+    });
+    const exited = this.process.exited.then(() => true);
+    return Promise.race([exited, late]).finally(() => clearTimeout(timer));
+  }
+
+  #killBlocked(): void {
+    const { killGrace } = this.#around.settings;
+    const message = `the worker was killed: a call on it was overdue and its event loop was blocked for ${killGrace} ms (option killGrace); the function may have run`;
+    this.#around.logger.warn({ worker: this.pid, killGrace }, "killing a worker in a blocked loop");
+    this.kill(this.#sign({ code: "worker_crashed", message }));
+  }
+
+  /** Replaces a worker when half of its places or more hold abandoned calls. */
+  #retireIfClogged(): void {
+    const { concurrency } = this.#around.settings;
+    const { abandoned } = this.connection;
+    if (2 * abandoned < concurrency) return;
+    this.#retired.resolve(
+      `${abandoned} of its ${concurrency} places hold calls that nobody waits for`,
+    );
+  }
+
+  #sign(object: ErrorObject, cause?: Error): RootbridgeError {
+    const stderr = object.code === "closed" ? undefined : this.process.stderrTail();
+    const because = cause === undefined ? {} : { cause };
+    return new RootbridgeError(object, { workerPid: this.pid, stderr, ...because });
+  }
+}
+
+/** Says how a process ended. */
+export function describeExit({ code, signal, cause }: Exit): string {
+  if (signal !== undefined) return `signal ${signal}`;
+  if (code !== undefined) return `exit code ${code}`;
+  return cause instanceof Error ? cause.message : "it could not be started";
+}
