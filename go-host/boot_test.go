@@ -1,0 +1,268 @@
+package rootbridge_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rootbridge"
+)
+
+func TestAModuleThatDoesNotLoadIsABootErrorThatSaysWhy(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		files map[string]string // the first of index.js, index.mjs is the entry
+		words []string
+	}{
+		"syntax error":         {map[string]string{"index.js": "exports.a = 1;\nexports.b = (;\n"}, []string{"SyntaxError", "index.js:2"}},
+		"syntax error in ESM":  {map[string]string{"index.mjs": "export const a = 1;\nexport const b = (;\n"}, []string{"SyntaxError", "index.mjs:2"}},
+		"missing dependency":   {map[string]string{"index.js": "require('left-padding')"}, []string{"Cannot find module", "left-padding"}},
+		"missing ESM import":   {map[string]string{"index.mjs": "import 'left-padding'"}, []string{"left-padding"}},
+		"throw at load":        {map[string]string{"index.js": "throw new RangeError('no database')"}, []string{"RangeError", "no database"}},
+		"rejection at load":    {map[string]string{"index.mjs": "await Promise.reject(new Error('no database'))"}, []string{"no database"}},
+		"exit at load":         {map[string]string{"index.js": "process.exit(0)"}, []string{"process.exit"}},
+		"await that hangs":     {map[string]string{"index.mjs": "await new Promise(() => {})"}, []string{"await"}},
+		"killed at load":       {map[string]string{"index.js": "process.kill(process.pid, 'SIGKILL')"}, []string{"signal: killed"}},
+		"error in a submodule": {map[string]string{"index.js": "require('./lib')", "lib.js": "const x = ;"}, []string{"SyntaxError", "lib.js:1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			entry := filepath.Join(dir, "index.js")
+			for file, content := range c.files {
+				path := writeFile(t, dir, file, content)
+				if strings.HasPrefix(file, "index.") {
+					entry = path
+				}
+			}
+			e := startErr(t, rootbridge.Options{Entry: entry})
+			expectCode(t, e, rootbridge.CodeBootFailed)
+			whole := e.Error() + "\n" + e.Stack + "\n" + e.Stderr
+			for _, word := range c.words {
+				if !strings.Contains(whole, word) {
+					t.Errorf("expected %q in\n%s", word, whole)
+				}
+			}
+		})
+	}
+}
+
+func TestALoadThatNeverEndsFailsWithinTheBootTimeout(t *testing.T) {
+	t.Parallel()
+	for name, source := range map[string]string{
+		"loop":  `console.log('before'); for (;;); export const a = 1;`,
+		"await": `setInterval(() => {}, 1000); await new Promise(() => {}); export const a = 1;`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := startErr(t, rootbridge.Options{Source: source, BootTimeout: time.Second, KillGrace: 100 * time.Millisecond})
+			expectCode(t, e, rootbridge.CodeBootFailed, "1s", "Options.BootTimeout", "did not finish loading")
+		})
+	}
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	o := rootbridge.Options{Source: `for (;;); export const a = 1;`}
+	onTestNode(&o)
+	_, err := rootbridge.Start(ctx, o)
+	expectCode(t, err, rootbridge.CodeDeadlineExceeded, "starting")
+}
+
+func TestStartsContextBoundsOnlyTheStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := rootbridge.Options{Source: busy, Workers: 1}
+	onTestNode(&o)
+	host, err := rootbridge.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	cancel()
+	if got := call[int](t, host, "echo", 1); got != 1 {
+		t.Errorf("got %d", got)
+	}
+}
+
+func TestAMissingOrTooOldNodeIsSaidInOneLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := writeFile(t, dir, "old-node", "#!/bin/sh\nif [ \"$1\" = --version ]; then echo v12.22.12; else echo 'SyntaxError: Unexpected token ?' >&2; exit 1; fi\n")
+	other := writeFile(t, dir, "other", "#!/bin/sh\necho 'python 3.11'\n")
+	for _, path := range []string{old, other} {
+		if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // it must be executable
+			t.Fatal(err)
+		}
+	}
+	for node, words := range map[string][]string{
+		filepath.Join(dir, "missing"): {"missing", "Options.Node"},
+		old:                           {"v12.22.12", "18", "Options.Node"},
+		other:                         {"no Node", "python 3.11"},
+	} {
+		e := startErr(t, rootbridge.Options{Source: busy, Node: node})
+		expectCode(t, e, rootbridge.CodeBootFailed, words...)
+		if strings.Contains(e.Error(), "\n") {
+			t.Errorf("more than one line: %s", e)
+		}
+	}
+}
+
+func TestNodeIsFoundOnThePathOrTheErrorSaysWhereItWasSought(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := os.Stat("/nodejs/bin/node"); err == nil {
+		t.Log("this machine has a distroless Node, which is found")
+		return
+	}
+	_, err := rootbridge.Start(t.Context(), rootbridge.Options{Source: busy})
+	expectCode(t, err, rootbridge.CodeBootFailed, "PATH", "/nodejs/bin/node", "Options.Node")
+}
+
+func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]rootbridge.Options{
+		"exactly one of Options.Entry": {},
+		"got 2":                        {Entry: "a.js", Source: "export {}"},
+		"Options.Entry":                {Entry: filepath.Join(t.TempDir(), "missing.js")},
+		"Options.Workers":              {Source: busy, Workers: -1},
+		"Options.Concurrency":          {Source: busy, Concurrency: -1},
+		"Options.MaxPayload":           {Source: busy, MaxPayload: 100},
+		"Options.Codec":                {Source: busy, Codec: "xml"},
+		"Options.Convention":           {Source: busy, Convention: "swapped"},
+		"Options.KillGrace":            {Source: busy, KillGrace: -time.Second},
+		"Options.Env[1]":               {Source: busy, Env: []string{"A=1", "s3cret"}},
+	} {
+		e := startErr(t, o)
+		expectCode(t, e, rootbridge.CodeInvalidArgument, want)
+		if strings.Contains(e.Error(), "s3cret") {
+			t.Errorf("a secret is in the error: %s", e)
+		}
+	}
+	e := startErr(t, rootbridge.Options{Source: busy, Dir: filepath.Join(t.TempDir(), "missing")})
+	expectCode(t, e, rootbridge.CodeBootFailed, "Options.Dir", "missing")
+	e = startErr(t, rootbridge.Options{Source: "export const a = '" + strings.Repeat("x", 1<<20) + "';"})
+	expectCode(t, e, rootbridge.CodeBootFailed, "Options.Source", "too long")
+}
+
+func TestTheWorkerSeesItsEntryAsNodeWouldStartIt(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, "package.json", `{"name": "legacy"}`)
+	entry := writeFile(t, dir, "lib/index.js", `
+		exports.where = () => ({ main: require.main === module, argv: process.argv.slice(1), cwd: process.cwd(),
+			own: process.env.OWN, inherited: process.env.HOST_VARIABLE, memory: process.execArgv.join() });`)
+	host := start(t, entry, with(func(o *rootbridge.Options) {
+		o.Env, o.NodeArgs = []string{"OWN=1", "OWN=2"}, []string{"--max-old-space-size=300"}
+	}))
+	var got struct {
+		Main      bool
+		Argv      []string
+		Cwd, Own  string
+		Memory    string
+		Inherited *string
+	}
+	if err := host.Call(t.Context(), "where", nil, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Main || len(got.Argv) != 1 || got.Argv[0] != entry || got.Cwd != dir || got.Own != "2" || !strings.Contains(got.Memory, "--max-old-space-size=300") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheEnvironmentIsAddedToOrReplaced(t *testing.T) {
+	t.Setenv("HOST_VARIABLE", "host")
+	source := `export const env = () => [process.env.HOST_VARIABLE ?? null, process.env.OWN ?? null];`
+	added := start(t, source, with(func(o *rootbridge.Options) { o.Env = []string{"OWN=own"} }))
+	if got := call[[]string](t, added, "env", nil); got[0] != "host" || got[1] != "own" {
+		t.Errorf("got %v", got)
+	}
+	replaced := start(t, source, with(func(o *rootbridge.Options) { o.ReplaceEnv = true }))
+	if got := call[[]*string](t, replaced, "env", nil); got[0] != nil || got[1] != nil {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestPreloadsThatPrintBeforeTheWorkerRunsAreSkippedAndLogged(t *testing.T) {
+	t.Parallel()
+	var logged records
+	preload := writeFile(t, t.TempDir(), "agent.cjs", `
+		console.log('agent started'); process.stdout.write('\xff{"not": "a frame"}\n'); require('fs').writeSync(1, Buffer.from([0xff, 0x52, 0x42, 1, 3]));`)
+	host := start(t, busy, logged.logTo, with(func(o *rootbridge.Options) {
+		o.Env = []string{"NODE_OPTIONS=--require=" + preload}
+	}))
+	if got := call[int](t, host, "echo", 1); got != 1 {
+		t.Errorf("got %d", got)
+	}
+	if err := host.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(logged.String(), "agent started") {
+		t.Errorf("what the preload printed was not logged:\n%s", logged.String())
+	}
+}
+
+func TestTheWorkerRunsWithoutAWritableDirectory(t *testing.T) {
+	for _, variable := range []string{"HOME", "XDG_CACHE_HOME", "TMPDIR"} {
+		t.Setenv(variable, "/dev/null")
+	}
+	host := start(t, `
+		import { fork } from 'node:child_process';
+		export const argv = () => process.argv.slice(1);
+		export const forked = (file) => new Promise((resolve) => fork(file).once('message', resolve));`)
+	if got := call[[]string](t, host, "argv", nil); len(got) != 0 {
+		t.Errorf("the module sees the arguments %v", got)
+	}
+	child := writeFile(t, t.TempDir(), "child.js", `process.send(process.execArgv.concat(process.argv[1]))`)
+	if got := call[[]string](t, host, "forked", child); len(got) != 1 || got[0] != child {
+		t.Errorf("a forked child runs with %v", got)
+	}
+}
+
+// Program starts race for the same file: each host here is a process of its own.
+func TestManyProgramsStartingAtOnceShareOneWorkerFile(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("ROOTBRIDGE_TEST_ROLE") == "program" {
+		playProgram()
+	}
+	cache := t.TempDir()
+	var programs sync.WaitGroup
+	for range 4 {
+		programs.Go(func() {
+			self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestManyProgramsStartingAtOnceShareOneWorkerFile$")
+			self.Env = append(os.Environ(), "ROOTBRIDGE_TEST_ROLE=program", "XDG_CACHE_HOME="+cache)
+			if output, err := self.CombinedOutput(); err != nil || !strings.Contains(string(output), "echoed 7") {
+				t.Errorf("%v: %s", err, output)
+			}
+		})
+	}
+	programs.Wait()
+	files, err := os.ReadDir(filepath.Join(cache, "rootbridge"))
+	if err != nil || len(files) != 1 || !strings.HasPrefix(files[0].Name(), "worker-") || !strings.HasSuffix(files[0].Name(), ".cjs") {
+		t.Errorf("the cache holds %v, %v", files, err)
+	}
+}
+
+func playProgram() {
+	o := rootbridge.Options{Source: busy}
+	onTestNode(&o)
+	host, err := rootbridge.Start(context.Background(), o)
+	if err != nil {
+		fmt.Println(err) //nolint:forbidigo // the parent test reads it
+		os.Exit(1)
+	}
+	var out int
+	err = host.Call(context.Background(), "echo", 7, &out)
+	fmt.Println("echoed", out, err, host.Close()) //nolint:forbidigo // the parent test reads it
+	os.Exit(0)
+}

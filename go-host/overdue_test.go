@@ -1,0 +1,174 @@
+package rootbridge_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"rootbridge"
+)
+
+const busy = `
+export const spin = () => { for (;;); };
+export const spinFor = (ms) => { const end = Date.now() + ms; while (Date.now() < end); return 'spun'; };
+export const sleep = (ms) => new Promise((r) => setTimeout(r, ms, 'slept'));
+export const never = () => new Promise(() => {});
+export const echo = (v) => v;
+export const pid = () => process.pid;
+`
+
+func TestABlockedEventLoopIsKilledAndReplaced(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 100 * time.Millisecond }))
+	before := call[int](t, host, "pid", nil)
+	var beside error
+	var done sync.WaitGroup
+	done.Go(func() { beside = host.Call(t.Context(), "never", nil, nil, rootbridge.WithTimeout(long)) })
+	eventually(t, "the neighbour runs", func() bool { return host.Stats().InFlight == 1 })
+	err := host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(50*time.Millisecond))
+	expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	done.Wait()
+	expectCode(t, beside, rootbridge.CodeWorkerCrashed, "blocked", "Options.KillGrace")
+	if after := call[int](t, host, "pid", nil); after == before {
+		t.Error("the same process answers")
+	}
+	if stats := host.Stats(); stats.Restarts != 1 || stats.Ready != 1 {
+		t.Errorf("stats afterwards: %+v", stats)
+	}
+}
+
+func TestABlockedWorkerDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.Workers = 2; o.KillGrace = 200 * time.Millisecond }))
+	eventually(t, "both workers are ready", func() bool { return host.Stats().Ready == 2 })
+	var done sync.WaitGroup
+	done.Go(func() {
+		err := host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(300*time.Millisecond))
+		expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	})
+	eventually(t, "one worker spins", func() bool { return host.Stats().InFlight == 1 })
+	for i := range 50 {
+		if got := call[int](t, host, "echo", i); got != i {
+			t.Errorf("got %d", got)
+		}
+	}
+	done.Wait()
+	eventually(t, "the blocked worker was replaced", func() bool { return host.Stats().Boots == 3 })
+}
+
+func TestASlowButLiveWorkerIsNotKilledAndItsNeighboursKeepRunning(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 50 * time.Millisecond }))
+	before := call[int](t, host, "pid", nil)
+	var done sync.WaitGroup
+	done.Go(func() {
+		if got := call[string](t, host, "sleep", 400); got != "slept" {
+			t.Errorf("the neighbour got %q", got)
+		}
+	})
+	err := host.Call(t.Context(), "sleep", 300, nil, rootbridge.WithTimeout(10*time.Millisecond))
+	expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	done.Wait()
+	eventually(t, "the late answer was dropped", func() bool { return host.Stats().LateReplies == 1 })
+	if after := call[int](t, host, "pid", nil); after != before {
+		t.Error("the worker was replaced")
+	}
+}
+
+// Many calls that each block the loop for less than the grace keep a worker busy for far longer than the grace.
+func TestABusyWorkerThatGetsOnIsNotTakenForABlockedOne(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 500 * time.Millisecond }))
+	before := call[int](t, host, "pid", nil)
+	var done sync.WaitGroup
+	for range 16 {
+		done.Go(func() {
+			if got := call[string](t, host, "spinFor", 100); got != "spun" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	eventually(t, "all calls are in flight", func() bool { return host.Stats().InFlight == 16 })
+	err := host.Call(t.Context(), "echo", 1, nil, rootbridge.WithTimeout(10*time.Millisecond))
+	expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	done.Wait()
+	if after := call[int](t, host, "pid", nil); after != before {
+		t.Error("the worker was killed")
+	}
+}
+
+func TestAWorkerCloggedByAbandonedCallsIsReplacedNewFirst(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.Concurrency = 2; o.KillGrace = 50 * time.Millisecond }))
+	before := call[int](t, host, "pid", nil)
+	for range 2 {
+		err := host.Call(t.Context(), "never", nil, nil, rootbridge.WithTimeout(10*time.Millisecond))
+		expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	}
+	if after := call[int](t, host, "pid", nil); after == before {
+		t.Error("the clogged worker answers")
+	}
+	eventually(t, "the clogged worker is gone", func() bool { return len(host.Stats().Workers) == 1 })
+}
+
+func TestALateAnswerNeverReachesAnotherCaller(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy+`export const slowEcho = async (v) => { await sleep(v.ms); return v.id; };`)
+	var done sync.WaitGroup
+	for i := range 200 {
+		done.Go(func() {
+			timeout := time.Duration(1+i%20) * time.Millisecond
+			var got int
+			err := host.Call(t.Context(), "slowEcho", map[string]int{"ms": i % 23, "id": i}, &got, rootbridge.WithTimeout(timeout))
+			switch {
+			case err == nil && got != i:
+				t.Errorf("call %d got the answer of %d", i, got)
+			case err != nil && rootbridge.CodeOf(err) != rootbridge.CodeDeadlineExceeded:
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+}
+
+func TestACallWhoseContextHasEndedIsNotRun(t *testing.T) {
+	t.Parallel()
+	host := start(t, `let n = 0; export const count = () => ++n;`)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	expectCode(t, host.Call(ctx, "count", nil, nil), rootbridge.CodeCanceled)
+	if got := call[int](t, host, "count", nil); got != 1 {
+		t.Errorf("the function ran %d times", got)
+	}
+}
+
+func TestWithoutATimeoutOnlyTheContextBoundsACall(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.CallTimeout = -1 }))
+	if got := call[string](t, host, "sleep", 50); got != "slept" {
+		t.Errorf("got %q", got)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	expectCode(t, host.Call(ctx, "never", nil, nil), rootbridge.CodeDeadlineExceeded, "context")
+}
+
+func TestBeyondTheQueueCallsAreRefusedAndWaitersTimeOut(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) {
+		o.Concurrency, o.QueueLimit, o.QueueTimeout = 1, 1, 200*time.Millisecond
+	}))
+	var done sync.WaitGroup
+	done.Go(func() { call[string](t, host, "sleep", 600) })
+	eventually(t, "the worker is busy", func() bool { return host.Stats().InFlight == 1 })
+	done.Go(func() {
+		expectCode(t, host.Call(t.Context(), "echo", 1, nil), rootbridge.CodeQueueTimeout, "200ms", "Options.QueueTimeout")
+	})
+	eventually(t, "one call waits", func() bool { return host.Stats().Queued == 1 })
+	expectCode(t, host.Call(t.Context(), "echo", 1, nil), rootbridge.CodeOverloaded, "1 calls", "Options.QueueLimit")
+	done.Wait()
+	if got := host.Stats().Failed; got[rootbridge.CodeOverloaded] != 1 || got[rootbridge.CodeQueueTimeout] != 1 {
+		t.Errorf("counted %v", got)
+	}
+}
