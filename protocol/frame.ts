@@ -78,8 +78,8 @@ export interface FrameReaderOptions {
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const MAGIC = [0xff, 0x52, 0x42] as const;
-/** Magic, version and kind of a hello. */
-const HELLO_START: Uint8Array = Buffer.from([...MAGIC, VERSION, Kind.Hello]);
+/** Bytes that show the start of a hello: magic, version and kind. */
+const HELLO_START = 5;
 const isWhole = Number.isInteger;
 
 /** Returns one frame as bytes. Throws a RangeError for a meta or a number that has no room in the header. */
@@ -274,18 +274,17 @@ export class FrameReader {
     const held = this.#headerLength;
     const bytes = held > 0 ? Buffer.concat([this.#header.subarray(0, held), chunk]) : chunk;
     this.#headerLength = 0;
-    const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HELLO_START);
-    const end = found < 0 ? bytes.length - partialStart(bytes) : found;
-    this.#countSkipped(bytes.subarray(0, end));
-    if (found < 0) {
-      this.#header.set(bytes.subarray(end), 0);
-      this.#headerLength = bytes.length - end;
+    const { at, found } = findHello(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.#countSkipped(bytes.subarray(0, at));
+    if (!found) {
+      this.#header.set(bytes.subarray(at), 0);
+      this.#headerLength = bytes.length - at;
       return chunk.length;
     }
     this.#onSkipped = undefined;
-    if (found >= held) return found - held;
-    this.#header.set(bytes.subarray(found, held), 0);
-    this.#headerLength = held - found;
+    if (at >= held) return at - held;
+    this.#header.set(bytes.subarray(at, held), 0);
+    this.#headerLength = held - at;
     return 0;
   }
 
@@ -304,13 +303,21 @@ export class FrameReader {
   }
 }
 
-/** How many of the last bytes may be the start of a hello that goes on in the next chunk. */
-function partialStart(bytes: Uint8Array): number {
-  for (let length = Math.min(HELLO_START.length - 1, bytes.length); length > 0; length--) {
-    const tail = bytes.subarray(bytes.length - length);
-    if (tail.every((byte, i) => byte === HELLO_START[i])) return length;
+/** Where a hello starts (of any version: the reader tells a foreign one), or may start once more bytes have come. */
+function findHello(bytes: Buffer): { at: number; found: boolean } {
+  for (let at = bytes.indexOf(MAGIC[0]); at >= 0; at = bytes.indexOf(MAGIC[0], at + 1)) {
+    const there = Math.min(HELLO_START, bytes.length - at);
+    if (startsHello(bytes, at, there)) return { at, found: there === HELLO_START };
   }
-  return 0;
+  return { at: bytes.length, found: false };
+}
+
+function startsHello(bytes: Uint8Array, at: number, length: number): boolean {
+  for (let i = 0; i < length; i++) {
+    const expected = i === HELLO_START - 1 ? Kind.Hello : MAGIC[i];
+    if (expected !== undefined && bytes[at + i] !== expected) return false;
+  }
+  return true;
 }
 
 function readUint32(bytes: Uint8Array, offset: number): number {
