@@ -1,0 +1,94 @@
+package rootbridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"rootbridge/internal/frame"
+)
+
+func TestJSONAtTheDepthLimitPassesAndOneLevelMoreDoesNot(t *testing.T) {
+	t.Parallel()
+	nest := func(n int, open, inner, closing string) []byte {
+		return []byte(strings.Repeat(open, n) + inner + strings.Repeat(closing, n))
+	}
+	for name, text := range map[string]func(n int) []byte{
+		"arrays":       func(n int) []byte { return nest(n, "[", "", "]") },
+		"objects":      func(n int) []byte { return nest(n, `{"a":`, "1", "}") },
+		"with strings": func(n int) []byte { return nest(n, `["]]]\"\\",`, `"[[["`, "]") },
+		"behind a string": func(n int) []byte {
+			return []byte(`["` + strings.Repeat(`[{\"`, 5000) + `",` + string(nest(n-1, "[", "", "]")) + `]`)
+		},
+	} {
+		if err := checkJSONDepth(text(maxDepth)); err != nil {
+			t.Errorf("%s at the limit: %v", name, err)
+		}
+		if err := checkJSONDepth(text(maxDepth + 1)); !errors.Is(err, errTooDeep) {
+			t.Errorf("%s one past it: %v", name, err)
+		}
+	}
+}
+
+func TestMsgPackAtTheDepthLimitPassesAndOneLevelMoreDoesNot(t *testing.T) {
+	t.Parallel()
+	for name, unit := range map[string]string{
+		"fixarray": "\x91", "array 16": "\xdc\x00\x01", "array 32": "\xdd\x00\x00\x00\x01",
+		"fixmap": "\x81\xa1a", "map 16": "\xde\x00\x01\xa1a", "map 32": "\xdf\x00\x00\x00\x01\xa1a",
+	} {
+		if err := checkMsgPackDepth([]byte(strings.Repeat(unit, maxDepth) + "\xc0")); err != nil {
+			t.Errorf("%s at the limit: %v", name, err)
+		}
+		if err := checkMsgPackDepth([]byte(strings.Repeat(unit, maxDepth+1) + "\xc0")); !errors.Is(err, errTooDeep) {
+			t.Errorf("%s one past it: %v", name, err)
+		}
+	}
+}
+
+// FuzzDecode checks that no payload makes a decoder panic, and that what encoding/json or the MessagePack library takes at a
+// harmless depth is not refused.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", `{"a":[1,2,"\ud800"]}`, `"[[["`, "\xc0", "\x81\xa1a\x93\x01\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00\xc4\x01x",
+		"\xd4\x00\x00", "\xd6\xff\x00\x00\x00\x00", "\xdf\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x00", "\xdd\x7f\xff\xff\xff\xc0", "\xc7\x00",
+	} {
+		for encoding := range byte(4) {
+			f.Add([]byte(seed), encoding)
+		}
+	}
+	f.Fuzz(func(t *testing.T, encoded []byte, encoding byte) {
+		var value any
+		_, err := decode(encoded, frame.Encoding(encoding&3), &value)
+		if frame.Encoding(encoding&3) == frame.JSON && len(encoded) > 0 && json.Valid(encoded) && err != nil && !errors.Is(err, errTooDeep) {
+			var unmarshal *json.UnmarshalTypeError
+			if !errors.As(err, &unmarshal) { // a number that is too large for a float64
+				t.Errorf("valid JSON %q was refused: %v", encoded, err)
+			}
+		}
+		var typed struct {
+			A []int          `json:"a"`
+			B map[string]any `json:"b"`
+			C *string        `json:"c"`
+		}
+		_, _ = decode(encoded, frame.Encoding(encoding&3), &typed)
+		_ = parseError(encoded)
+	})
+}
+
+func TestAnEncoderIsUsedAgainWithoutRemainsOfTheLastCall(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		p, err := encode(make(chan int), JSON)
+		if err == nil {
+			t.Fatal("a channel was encoded")
+		}
+		p.release()
+		p, err = encode(map[string]string{"a": "<&>"}, JSON)
+		if err != nil || !bytes.Equal(p.bytes, []byte(`{"a":"<&>"}`)) {
+			t.Fatalf("got %s, %v", p.bytes, err)
+		}
+		p.release()
+	}
+}
