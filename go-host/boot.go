@@ -170,17 +170,13 @@ func (b *booting) readReady(reader *frame.Reader) (frame.ReadyMessage, error) {
 		}
 		switch f.Kind {
 		case frame.Ready:
-			if err := json.Unmarshal(f.Payload, &ready); err != nil {
-				return ready, fmt.Errorf("ready is not as section 3 of the protocol describes it: %w", err)
-			}
-			return ready, nil
+			return frame.ParseReady(f.Payload)
 		case frame.Error:
 			if f.ID == 0 {
 				return ready, parseError(f.Payload)
 			}
 		case frame.Log:
-			var meta frame.LogMeta
-			_ = frame.ParseMeta(f.Meta, &meta) // a log line without its attributes is better than none
+			meta, _ := frame.ParseLog(f.Meta) // a log line without its attributes is better than none
 			b.host.logs.frame(b.process.PID(), meta, f.Encoding, f.Payload)
 		default:
 		}

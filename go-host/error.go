@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"rootbridge/internal/frame"
 )
 
 // Code says how a call ended, in one of the protocol's words (protocol/README.md, section 7). Each code is itself an
@@ -145,41 +147,45 @@ func (e *Error) of(method string) *Error {
 	return &named
 }
 
-// errorObject is the payload of an error frame (protocol/README.md, section 7).
-type errorObject struct {
-	Code      Code           `json:"code"`
-	Message   string         `json:"message"`
-	Name      string         `json:"name"`
-	Stack     string         `json:"stack"`
-	Cause     *errorObject   `json:"cause"`
-	Errors    []*errorObject `json:"errors"`
-	Fields    map[string]any `json:"fields"`
-	Value     any            `json:"value"`
-	Truncated bool           `json:"truncated"`
-}
+// maxCauses is how long a chain of causes may be (protocol/README.md, section 7); longer ones are cut.
+const maxCauses = 8
 
-// parseError reads an error frame's payload. A payload that breaks the protocol becomes a protocol_error that says so.
+// parseError reads an error frame's payload. One that breaks the protocol becomes a protocol_error that says so.
 func parseError(payload []byte) *Error {
-	var object errorObject
-	if err := json.Unmarshal(payload, &object); err != nil {
+	object, err := frame.ParseObject(payload)
+	if err != nil {
 		return &Error{Code: CodeProtocolError, Message: "the worker sent an error that is not as section 7 of the protocol describes it", err: err}
 	}
-	if object.Code == "" {
-		return &Error{Code: CodeProtocolError, Message: "the worker sent an error without a code"}
+	if !isText(object["code"]) || !isText(object["message"]) {
+		return &Error{Code: CodeProtocolError, Message: "the worker sent an error without a code or without a message"}
 	}
-	return object.error()
+	return thrown(object, maxCauses)
 }
 
-func (o *errorObject) error() *Error {
-	if o == nil {
-		return nil
+func isText(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }
+
+// thrown leaves out keys of a wrong type: what is right still counts.
+func thrown(object frame.Object, levels int) *Error {
+	e := new(Error)
+	for key, field := range map[string]any{
+		"code": &e.Code, "message": &e.Message, "name": &e.Name, "stack": &e.Stack,
+		"fields": &e.Fields, "value": &e.Value, "truncated": &e.Truncated,
+	} {
+		_ = object.Read(key, field)
 	}
-	e := &Error{
-		Code: o.Code, Message: o.Message, Name: o.Name, Stack: o.Stack,
-		Cause: o.Cause.error(), Fields: o.Fields, Value: o.Value, Truncated: o.Truncated,
+	if levels == 0 {
+		return e
 	}
-	for _, each := range o.Errors {
-		e.Errors = append(e.Errors, each.error())
+	var cause frame.Object
+	if _ = object.Read("cause", &cause); cause != nil {
+		e.Cause = thrown(cause, levels-1)
+	}
+	var each []json.RawMessage
+	_ = object.Read("errors", &each)
+	for _, text := range each {
+		if inner, err := frame.ParseObject(text); err == nil {
+			e.Errors = append(e.Errors, thrown(inner, levels-1))
+		}
 	}
 	return e
 }

@@ -82,7 +82,7 @@ export interface LogMeta {
 /** Meta of a worker's goaway. */
 export interface GoawayMeta {
   reason: string;
-  /** The last call that was started; absent when none was. */
+  /** The last call that was started, 0 when none was; absent when that is not known. */
   lastId?: number;
 }
 
@@ -263,13 +263,19 @@ export function encodeGoaway(goaway: GoawayMeta): Uint8Array {
 export function decodeGoaway(meta: Uint8Array): GoawayMeta {
   const from = decodeObject("goaway", meta);
   const goaway: GoawayMeta = { reason: optionalString("goaway", from, "reason") ?? "" };
-  if (from["last_id"] !== undefined) goaway.lastId = positiveInteger("goaway", from, "last_id");
+  const lastId = from["last_id"];
+  if (lastId !== undefined) {
+    if (lastId !== 0 && !isCallId(lastId)) {
+      throw expected("goaway", "last_id", `a whole number up to ${MAX_CALL_ID}`, lastId);
+    }
+    goaway.lastId = lastId;
+  }
   return goaway;
 }
 
 /** True for the ids that a host gives its calls. */
-export function isCallId(id: number): boolean {
-  return id >= 1 && id <= MAX_CALL_ID;
+export function isCallId(id: unknown): id is number {
+  return isWhole(id) && (id as number) >= 1 && (id as number) <= MAX_CALL_ID;
 }
 
 function encodeObject(value: JsonObject): Uint8Array {

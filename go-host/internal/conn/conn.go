@@ -123,8 +123,8 @@ func (c *Conn) dispatch(f frame.Frame) error {
 			c.handler.Fatal(f.Payload)
 		}
 	case frame.Log:
-		var meta frame.LogMeta
-		if err := frame.ParseMeta(f.Meta, &meta); err != nil {
+		meta, err := frame.ParseLog(f.Meta)
+		if err != nil {
 			c.strays.Add(1)
 		}
 		c.handler.Log(meta, f.ID, f.Encoding, f.Payload)
@@ -166,8 +166,8 @@ func (c *Conn) answer(f frame.Frame) {
 
 // leave takes a worker's goaway: no further calls, and those after last_id end as not started.
 func (c *Conn) leave(meta []byte) error {
-	var goaway frame.GoawayMeta
-	if err := frame.ParseMeta(meta, &goaway); err != nil {
+	goaway, err := frame.ParseGoaway(meta)
+	if err != nil {
 		return &frame.BrokenError{Reason: err.Error()}
 	}
 	c.mu.Lock()

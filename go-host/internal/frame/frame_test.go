@@ -74,7 +74,7 @@ func TestWhatWasPrintedBeforeHelloIsSkippedAsDescribed(t *testing.T) {
 	}
 }
 
-func checkSkipping(t *testing.T, c streamCase, source io.Reader) {
+func checkSkipping(t *testing.T, c *streamCase, source io.Reader) {
 	t.Helper()
 	var skipped bytes.Buffer
 	reader := frame.NewReader(source, frame.MaxHello)
@@ -93,7 +93,7 @@ func checkSkipping(t *testing.T, c streamCase, source io.Reader) {
 }
 
 // inPieces runs check on the case's bytes as they may come: at once, one by one, with the end beside the last byte.
-func inPieces(t *testing.T, c streamCase, check func(t *testing.T, source io.Reader)) {
+func inPieces(t *testing.T, c *streamCase, check func(t *testing.T, source io.Reader)) {
 	t.Helper()
 	t.Run(c.ID, func(t *testing.T) {
 		t.Parallel()
@@ -112,7 +112,7 @@ func inPieces(t *testing.T, c streamCase, check func(t *testing.T, source io.Rea
 	})
 }
 
-func checkStream(t *testing.T, c streamCase, reader *frame.Reader) {
+func checkStream(t *testing.T, c *streamCase, reader *frame.Reader) {
 	t.Helper()
 	for i, want := range c.Frames {
 		meta, payload := unhex(t, want.Meta), unhex(t, want.Payload)
@@ -131,7 +131,7 @@ func checkStream(t *testing.T, c streamCase, reader *frame.Reader) {
 	checkEnd(t, c, err)
 }
 
-func checkEnd(t *testing.T, c streamCase, err error) {
+func checkEnd(t *testing.T, c *streamCase, err error) {
 	t.Helper()
 	if c.Result == "valid" {
 		if !errors.Is(err, io.EOF) {
@@ -207,25 +207,25 @@ func (c *chunks) Read(p []byte) (int, error) {
 }
 
 // streamCases also checks that a case says how its stream ends: an unknown word would be taken for any.
-func streamCases(t testing.TB, name string) []streamCase {
-	t.Helper()
-	cases, err := vector.Read[streamCase](name)
+func streamCases(tb testing.TB, name string) []*streamCase {
+	tb.Helper()
+	cases, err := vector.Read[*streamCase](name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, c := range cases {
 		if c.Result != "valid" && c.Result != "broken" && c.Result != "truncated" {
-			t.Fatalf("%s: %s: no result %q", name, c.ID, c.Result)
+			tb.Fatalf("%s: %s: no result %q", name, c.ID, c.Result)
 		}
 	}
 	return cases
 }
 
-func unhex(t testing.TB, text string) []byte {
-	t.Helper()
+func unhex(tb testing.TB, text string) []byte {
+	tb.Helper()
 	b, err := vector.Bytes(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }

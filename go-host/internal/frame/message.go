@@ -1,8 +1,8 @@
 package frame
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,8 +30,18 @@ type HelloOptions struct {
 // ParseHello reads a worker's hello and checks the rules that both sides must keep.
 func ParseHello(payload []byte) (HelloMessage, error) {
 	var hello HelloMessage
-	if err := json.Unmarshal(payload, &hello); err != nil {
-		return hello, fmt.Errorf("hello is not the JSON object that section 4 of the protocol describes: %w", err)
+	keys, err := ParseObject(payload)
+	err = errors.Join(
+		err,
+		keys.Read("protocol", &hello.Protocol),
+		keys.Read("max_payload", &hello.MaxPayload),
+		keys.Read("encodings", &hello.Encodings),
+		keys.Read("runtime", &hello.Runtime),
+		keys.Read("runtime_version", &hello.RuntimeVersion),
+		keys.Read("pid", &hello.PID),
+	)
+	if err != nil {
+		return hello, fmt.Errorf("hello is not as section 4 of the protocol describes it: %w", err)
 	}
 	if hello.Protocol < 1 {
 		return hello, fmt.Errorf("hello names protocol version %d, expected 1 or higher", hello.Protocol)
@@ -57,7 +67,20 @@ func (h HelloMessage) Accepts(encoding string) bool {
 
 // ReadyMessage is the payload of a ready frame.
 type ReadyMessage struct {
-	Methods []string `json:"methods"`
+	Methods []string
+}
+
+// ParseReady reads a worker's ready.
+func ParseReady(payload []byte) (ReadyMessage, error) {
+	var ready ReadyMessage
+	keys, err := ParseObject(payload)
+	if err = errors.Join(err, keys.Read("methods", &ready.Methods)); err != nil {
+		return ready, fmt.Errorf("ready is not as section 3 of the protocol describes it: %w", err)
+	}
+	if ready.Methods == nil {
+		return ready, errors.New("ready has no list of methods")
+	}
+	return ready, nil
 }
 
 // CallMeta is the meta of a call frame (protocol/README.md, section 6). Zero fields are left out.
@@ -113,32 +136,87 @@ func AppendCancelMeta(dst []byte, reason string) []byte {
 
 // LogMeta is the meta of a log frame (protocol/README.md, section 8).
 type LogMeta struct {
-	Level   string `json:"level"`
-	Source  string `json:"source"`
-	Method  string `json:"method"`
-	TraceID string `json:"trace_id"`
+	Level, Source, Method, TraceID string
+}
+
+// ParseLog reads a log line's meta. A line is worth more than its meta: what is returned beside an error can be used, and
+// unknown levels and sources read as info and stdout.
+func ParseLog(meta []byte) (LogMeta, error) {
+	var log LogMeta
+	keys, err := parseMeta(meta)
+	err = errors.Join(
+		err,
+		keys.Read("level", &log.Level),
+		keys.Read("source", &log.Source),
+		keys.Read("method", &log.Method),
+		keys.Read("trace_id", &log.TraceID),
+	)
+	switch log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		log.Level = "info"
+	}
+	switch log.Source {
+	case "console", "stdout", "stderr", "log":
+	default:
+		log.Source = "stdout"
+	}
+	return log, err
 }
 
 // GoawayMeta is the meta of a goaway frame from a worker (protocol/README.md, section 9).
 type GoawayMeta struct {
-	Reason string  `json:"reason"`
-	LastID *uint32 `json:"last_id"`
+	Reason string
+	LastID *uint32 // 0 when no call was started, nil when that is not known
 }
 
-// ParseMeta reads a frame's meta, which must be a JSON object, into out. No bytes mean an empty object.
-func ParseMeta(meta []byte, out any) error {
+// ParseGoaway reads the meta of a worker's goaway.
+func ParseGoaway(meta []byte) (GoawayMeta, error) {
+	var goaway GoawayMeta
+	keys, err := parseMeta(meta)
+	if err = errors.Join(err, keys.Read("reason", &goaway.Reason), keys.Read("last_id", &goaway.LastID)); err != nil {
+		return goaway, fmt.Errorf("goaway: %w", err)
+	}
+	if goaway.LastID != nil && *goaway.LastID > MaxCallID {
+		return goaway, fmt.Errorf("goaway: expected last_id to be at most %d, got %d", MaxCallID, *goaway.LastID)
+	}
+	return goaway, nil
+}
+
+// parseMeta reads a frame's meta. No bytes mean an empty object.
+func parseMeta(meta []byte) (Object, error) {
 	if len(meta) == 0 {
+		return nil, nil
+	}
+	return ParseObject(meta)
+}
+
+// Object is a JSON object whose values are still text. encoding/json alone would take a key in another case for the same.
+type Object map[string]json.RawMessage
+
+// ParseObject reads a JSON object. Text that is not UTF-8 is an error: encoding/json would mend it silently.
+func ParseObject(text []byte) (Object, error) {
+	if !utf8.Valid(text) {
+		return nil, errors.New("expected a JSON object, got bytes that are not UTF-8")
+	}
+	var object Object
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, fmt.Errorf("expected a JSON object, got %q: %w", text[:min(len(text), 32)], err)
+	}
+	if object == nil {
+		return nil, errors.New("expected a JSON object, got null")
+	}
+	return object, nil
+}
+
+// Read stores the value of a key in out. Without the key it leaves out as it is.
+func (o Object) Read(key string, out any) error {
+	text, ok := o[key]
+	if !ok {
 		return nil
 	}
-	if trimmed := bytes.TrimLeft(meta, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return fmt.Errorf("meta is not a JSON object but %q", cut(meta, 32))
-	}
-	if err := json.Unmarshal(meta, out); err != nil {
-		return fmt.Errorf("meta is not as the protocol describes it: %w", err)
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
-}
-
-func cut(b []byte, n int) []byte {
-	return b[:min(n, len(b))]
 }

@@ -79,24 +79,22 @@ func Bytes(text string) ([]byte, error) {
 	var out []byte
 	rest := strings.ReplaceAll(text, " ", "")
 	for rest != "" {
-		piece, times := rest, 1
-		if rest[0] == '(' {
-			inside, after, closed := strings.Cut(rest[1:], ")")
-			unit, count, starred := strings.Cut(inside, "*")
+		piece, times := rest[:strings.IndexByte(rest+"(", '(')], 1
+		rest = rest[len(piece):]
+		if piece == "" {
+			inside, after, _ := strings.Cut(rest[1:], ")")
+			unit, count, _ := strings.Cut(inside, "*")
 			n, err := strconv.Atoi(count)
-			if !closed || !starred || err != nil || n < 1 {
-				return nil, fmt.Errorf("expected hex such as (ab*1000), got (%.40s", inside)
+			if err != nil || n < 1 || len(inside)+2 > len(rest) {
+				return nil, fmt.Errorf("expected hex such as (ab*1000), got %.40q", rest)
 			}
 			piece, times, rest = unit, n, after
-		} else {
-			end := strings.IndexByte(rest+"(", '(')
-			piece, rest = rest[:end], rest[end:]
 		}
 		unit, err := hex.DecodeString(piece)
 		if err != nil {
 			return nil, err
 		}
-		if len(out)+len(unit)*times > maxBytes {
+		if len(unit) > 0 && times > (maxBytes-len(out))/len(unit) {
 			return nil, fmt.Errorf("expected at most %d bytes", maxBytes)
 		}
 		out = append(out, bytes.Repeat(unit, times)...)
