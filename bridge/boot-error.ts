@@ -1,0 +1,47 @@
+import { extname } from "node:path";
+import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import { EntryError } from "./entry.ts";
+import { nativeProcess } from "./intrinsics.ts";
+
+const TYPESCRIPT: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".tsx"]);
+
+/** Describes why the code did not load: where, what, and what to do where that is known. */
+export function describeBootError(thrown: unknown, entry: string): ErrorObject {
+  const error = describeError(thrown, Code.BootFailed);
+  const what =
+    error.name && thrown instanceof Error ? `${error.name}: ${error.message}` : error.message;
+  const where = syntaxErrorPlace(error);
+  const advice = adviceFor(error, entry);
+  const head =
+    thrown instanceof EntryError ? error.message : `${entry} did not load: ${where}${what}`;
+  error.message = advice ? `${head}\n${advice}` : head;
+  return error;
+}
+
+/** A syntax error's own message says nothing of the place; its stack begins with it, as `FILE:LINE`. */
+function syntaxErrorPlace(error: ErrorObject): string {
+  if (error.name !== "SyntaxError") return "";
+  const first = error.stack?.split("\n", 1)[0] ?? "";
+  return /:\d+$/.test(first) ? `${first.replace(/^file:\/\//, "")}: ` : "";
+}
+
+function adviceFor(error: ErrorObject, entry: string): string | undefined {
+  const code = error.fields?.["code"];
+  if (code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") {
+    return `Is it installed? Run npm install where the code's package.json is (working directory: ${nativeProcess.cwd()}).`;
+  }
+  if (TYPESCRIPT.has(extname(entry)) && !stripsTypes()) {
+    return `Node ${nativeProcess.version} does not load TypeScript: use Node 22.18 or newer, preload tsx (--import tsx), or compile it.`;
+  }
+  if (
+    error.name === "SyntaxError" &&
+    /import statement|'export'|import\.meta|await is only valid/.test(error.message)
+  ) {
+    return 'It looks like an ES module: name it .mjs, or put "type": "module" into its package.json.';
+  }
+  return undefined;
+}
+
+function stripsTypes(): boolean {
+  return Boolean((nativeProcess.features as { typescript?: unknown }).typescript);
+}

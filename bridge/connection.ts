@@ -1,0 +1,141 @@
+import { type ErrorObject, encodeError } from "../protocol/error.ts";
+import { Encoding, type Frame, FrameError, FrameReader, Kind } from "../protocol/frame.ts";
+import { encodeLog, type LogMeta } from "../protocol/message.ts";
+import type { Input } from "./input.ts";
+import { Buffer } from "./intrinsics.ts";
+import { Output } from "./output.ts";
+
+/** What a Connection tells. */
+export interface ConnectionHandlers {
+  /** A frame; its views are valid only during the call. */
+  onFrame(frame: Frame): void;
+  /** The host broke the framing: nothing more is read. */
+  onBroken(error: FrameError): void;
+  /** The host is gone. */
+  onEnd(): void;
+  /** Called after each piece of input: true when calls from it are still running. */
+  isBusy(): boolean;
+}
+
+/** Bytes waiting for the host above which no calls are read, and below which they are again. */
+const PAUSE_ABOVE = 33_554_432;
+const RESUME_BELOW = 8_388_608;
+/** Bytes waiting for the host above which log lines are dropped. */
+const DROP_LOGS_ABOVE = 8_388_608;
+const EMPTY: Uint8Array = Buffer.alloc(0);
+
+/** Frames both ways. Whoever owns the input feeds read() and end(). */
+export class Connection {
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #reader: FrameReader;
+  readonly #handlers: ConnectionHandlers;
+  #paused = false;
+  #droppedLogs = 0;
+
+  constructor(input: Input, outputDescriptor: number, handlers: ConnectionHandlers) {
+    this.#input = input;
+    this.#handlers = handlers;
+    this.#reader = new FrameReader({ onFrame: (frame) => handlers.onFrame(frame) });
+    this.#output = new Output(outputDescriptor, {
+      onGone: () => handlers.onEnd(),
+      onBacklog: (bytes) => this.#adjustReading(bytes),
+    });
+  }
+
+  /** Largest payload accepted from the host from the next frame on, in bytes. */
+  set maxPayload(bytes: number) {
+    this.#reader.maxPayload = bytes;
+  }
+
+  /** Reads a piece of input. Answers that come while it is worked on go out together. */
+  read(chunk: Uint8Array): void {
+    this.#output.hold();
+    this.#guarded(() => this.#reader.push(chunk));
+    this.#output.release(!this.#handlers.isBusy());
+  }
+
+  /** Says that the input has ended. */
+  end(): void {
+    this.#guarded(() => this.#reader.end());
+    this.#handlers.onEnd();
+  }
+
+  #guarded(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#handlers.onBroken(error);
+    }
+  }
+
+  /** Reads nothing more. */
+  close(): void {
+    this.#reader.close();
+  }
+
+  /** Sends a frame. `reused` says that the payload's owner may change it after this returns. */
+  send(kind: Kind, id: number, meta: Uint8Array, payload: Uint8Array, reused = false): void {
+    this.#output.frame(kind, Encoding.Json, id, meta, payload, reused);
+  }
+
+  /** Sends a reply with a payload that is encoded already. */
+  reply(id: number, encoding: Encoding, payload: Uint8Array, reused: boolean): void {
+    this.#output.frame(Kind.Reply, encoding, id, EMPTY, payload, reused);
+  }
+
+  /** Sends a reply of JSON text; returns false, and sends nothing, if it has more than `maxPayload` bytes. */
+  replyText(id: number, text: string, maxPayload: number): boolean {
+    return this.#output.textFrame(Kind.Reply, Encoding.Json, id, text, maxPayload);
+  }
+
+  /** Sends an error, for the connection with id 0. */
+  sendError(id: number, error: ErrorObject): void {
+    this.send(Kind.Error, id, EMPTY, encodeError(error));
+  }
+
+  /** Sends a log line, or drops and counts it where too much waits for the host already. */
+  sendLog(meta: LogMeta, payload: Uint8Array, encoding: Encoding): void {
+    if (this.#output.backlog > DROP_LOGS_ABOVE) {
+      this.#droppedLogs += 1;
+      return;
+    }
+    this.#reportDroppedLogs();
+    this.#output.frame(Kind.Log, encoding, 0, encodeLog(meta), payload, true);
+  }
+
+  #reportDroppedLogs(): void {
+    if (this.#droppedLogs === 0) return;
+    const text = `${this.#droppedLogs} log lines were dropped: the host did not read them in time`;
+    this.#droppedLogs = 0;
+    const meta = encodeLog({ level: "warn", source: "log" });
+    this.#output.frame(Kind.Log, Encoding.Raw, 0, meta, Buffer.from(text));
+  }
+
+  /** Writes all that is waiting before it returns, and so from now on: for the process's end. */
+  flushFinally(): void {
+    this.#reportDroppedLogs();
+    this.#output.flushFinally();
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    this.#output.flush();
+  }
+
+  /** Lets the event loop end although the connection is open, or not. */
+  setHoldsLoop(holds: boolean): void {
+    this.#input.setHoldsLoop(holds);
+  }
+
+  #adjustReading(backlog: number): void {
+    if (!this.#paused && backlog > PAUSE_ABOVE) {
+      this.#paused = true;
+      this.#input.pause();
+    } else if (this.#paused && backlog < RESUME_BELOW) {
+      this.#paused = false;
+      this.#input.resume();
+    }
+  }
+}

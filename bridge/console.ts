@@ -1,0 +1,286 @@
+import { parseJson, stringifyJson } from "../protocol/codec.ts";
+import { Encoding, MAX_LOG } from "../protocol/frame.ts";
+import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
+import { type Call, runningCall } from "./current-call.ts";
+import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
+
+/** Takes log lines of at most MAX_LOG bytes. */
+export type LogSink = (meta: LogMeta, payload: Uint8Array, encoding: Encoding) => void;
+
+/** What a console method's lines are worth. */
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  log: "info",
+  info: "info",
+  debug: "debug",
+  trace: "debug",
+  warn: "warn",
+  error: "error",
+  assert: "error",
+  dir: "info",
+  dirxml: "info",
+  table: "info",
+  group: "info",
+  groupCollapsed: "info",
+  count: "info",
+  countReset: "warn",
+  timeEnd: "info",
+  timeLog: "info",
+};
+const NEWLINE = 0x0a;
+
+/** The level of the console method that is writing, if one is. */
+let consoleLevel: LogLevel | undefined;
+
+/**
+ * Sends what user code prints to `sink`: console methods, and what is written to process.stdout and process.stderr, one
+ * line at a time. Returns a function that sends unfinished lines, for the process's end.
+ */
+export function capturePrints(sink: LogSink): () => void {
+  captureConsole();
+  const stdout = new LineSplitter("stdout", "info", sink);
+  const stderr = new LineSplitter("stderr", "warn", sink);
+  captureStream("stdout", stdout);
+  captureStream("stderr", stderr);
+  return () => {
+    stdout.end();
+    stderr.end();
+  };
+}
+
+/** Keeps each method's own work (formats, groups, tables, stacks) and only notes its level meanwhile. */
+function captureConsole(): void {
+  const methods = console as unknown as Record<string, unknown>;
+  for (const name of Object.keys(LEVELS)) {
+    const original = methods[name];
+    const level = LEVELS[name];
+    if (typeof original !== "function" || level === undefined) continue;
+    methods[name] = named(name, function (this: unknown, ...args: unknown[]): unknown {
+      const before = consoleLevel;
+      consoleLevel ??= level;
+      try {
+        return apply(original, this, args);
+      } finally {
+        consoleLevel = before;
+      }
+    });
+  }
+}
+
+function named<Fn extends (...args: never[]) => unknown>(name: string, fn: Fn): Fn {
+  return defineProperty(fn, "name", { value: name, configurable: true });
+}
+
+/** Patches the stream when it is first asked for: making it costs start-up time. */
+function captureStream(name: "stdout" | "stderr", lines: LineSplitter): void {
+  const descriptor = Object.getOwnPropertyDescriptor(nativeProcess, name);
+  const getStream = descriptor?.get;
+  if (!getStream) {
+    patchStream(nativeProcess[name], lines);
+    return;
+  }
+  let stream: NodeJS.WriteStream | undefined;
+  const get = (): NodeJS.WriteStream => {
+    if (!stream) {
+      stream = apply(getStream, nativeProcess, []) as NodeJS.WriteStream;
+      patchStream(stream, lines);
+    }
+    return stream;
+  };
+  defineProperty(nativeProcess, name, { ...descriptor, get: named("get", get) });
+}
+
+type Written = (error?: Error | null) => void;
+
+/** Own properties, by which pino and others see that the stream is not the plain one. */
+function patchStream(stream: NodeJS.WriteStream, lines: LineSplitter): void {
+  const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
+    lines.write(bytesToPrint(chunk, encoding));
+    const written = typeof encoding === "function" ? encoding : callback;
+    if (typeof written === "function") nextTick(() => (written as Written)(null));
+    return true;
+  };
+  const end = (chunk?: unknown, encoding?: unknown, callback?: unknown): NodeJS.WriteStream => {
+    const ended = [chunk, encoding, callback].find((part) => typeof part === "function");
+    if (chunk !== undefined && chunk !== null && typeof chunk !== "function")
+      write(chunk, encoding);
+    if (ended) nextTick(ended as () => void);
+    return stream;
+  };
+  defineProperty(stream, "write", { value: write, writable: true, configurable: true });
+  defineProperty(stream, "end", { value: end, writable: true, configurable: true });
+}
+
+function bytesToPrint(chunk: unknown, encoding: unknown): string | Uint8Array {
+  if (typeof chunk === "string") {
+    const plain = typeof encoding !== "string" || /^utf-?8$/i.test(encoding);
+    return plain ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
+  }
+  if (ArrayBuffer.isView(chunk))
+    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const error = new TypeError(
+    `The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${typeof chunk}`,
+  );
+  throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
+}
+
+/** Turns what is written to a stream into lines. */
+class LineSplitter {
+  readonly #source: LogSource;
+  readonly #level: LogLevel;
+  readonly #sink: LogSink;
+  /** The start of a line whose end has not come, its first MAX_LOG bytes at most. */
+  #partial: Buffer = EMPTY;
+  /** Bytes of that line beyond those kept. */
+  #missing = 0;
+
+  constructor(source: LogSource, level: LogLevel, sink: LogSink) {
+    this.#source = source;
+    this.#level = level;
+    this.#sink = sink;
+  }
+
+  write(chunk: string | Uint8Array): void {
+    const bytes =
+      typeof chunk === "string"
+        ? Buffer.from(chunk)
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (consoleLevel && this.#partial.length === 0) this.#sendWhole(bytes, consoleLevel);
+    else this.#split(bytes);
+  }
+
+  /** Sends a line whose end never came. */
+  end(): void {
+    if (this.#partial.length > 0) this.#finishLine(EMPTY);
+  }
+
+  /** A console method writes one message, of one line or more. */
+  #sendWhole(bytes: Buffer, level: LogLevel): void {
+    const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
+    const call = runningCall();
+    this.#sink(metaOf(level, "console", call), cut(bytes.subarray(0, end), 0), Encoding.Raw);
+  }
+
+  #split(bytes: Buffer): void {
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      this.#finishLine(bytes.subarray(start, end));
+      start = end + 1;
+    }
+    if (start < bytes.length) this.#keep(bytes.subarray(start));
+  }
+
+  #keep(bytes: Buffer): void {
+    const kept = bytes.subarray(0, MAX_LOG - this.#partial.length);
+    this.#missing += bytes.length - kept.length;
+    this.#partial = Buffer.concat([this.#partial, kept]);
+  }
+
+  #finishLine(rest: Buffer): void {
+    let line = rest;
+    let missing = 0;
+    if (this.#partial.length > 0) {
+      this.#keep(rest);
+      line = this.#partial;
+      missing = this.#missing;
+      this.#partial = EMPTY;
+      this.#missing = 0;
+    }
+    this.#sendLine(withoutReturn(line), missing);
+  }
+
+  #sendLine(line: Buffer, missing: number): void {
+    const call = runningCall();
+    const level = missing === 0 ? jsonLevel(line) : undefined;
+    if (level) this.#sink(metaOf(level, "log", call), line, Encoding.Json);
+    else
+      this.#sink(
+        metaOf(consoleLevel ?? this.#level, this.#source, call),
+        cut(line, missing),
+        Encoding.Raw,
+      );
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+}
+
+function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): LogMeta {
+  const meta: LogMeta = { level, source };
+  if (!call) return meta;
+  meta.method = call.method;
+  if (call.traceId !== undefined) meta.traceId = call.traceId;
+  return meta;
+}
+
+/** A line of at most MAX_LOG bytes, saying how many are missing. */
+export function cut(line: Buffer, missing: number): Buffer {
+  if (missing === 0 && line.length <= MAX_LOG) return line;
+  const kept = Math.min(line.length, MAX_LOG - 40);
+  const note = ` … (${line.length - kept + missing} more bytes)`;
+  return Buffer.concat([line.subarray(0, kept), Buffer.from(note)]);
+}
+
+const NAMED_LEVELS: Readonly<Record<string, LogLevel>> = {
+  trace: "debug",
+  silly: "debug",
+  verbose: "debug",
+  debug: "debug",
+  http: "info",
+  info: "info",
+  notice: "info",
+  warn: "warn",
+  warning: "warn",
+  error: "error",
+  fatal: "error",
+  crit: "error",
+  critical: "error",
+  alert: "error",
+  emerg: "error",
+};
+
+/** The level of a line that pino, bunyan or winston wrote as JSON; `undefined` for any other line. */
+function jsonLevel(line: Buffer): LogLevel | undefined {
+  if (line[0] !== 0x7b || line.at(-1) !== 0x7d || line.length > MAX_LOG) return undefined;
+  try {
+    const { level, msg, message, time } = parseJson(line) as Record<string, unknown>;
+    if (msg === undefined && message === undefined && time === undefined) return undefined;
+    return levelOf(level);
+  } catch {
+    return undefined;
+  }
+}
+
+function levelOf(level: unknown): LogLevel | undefined {
+  if (typeof level === "string") return NAMED_LEVELS[level.toLowerCase()];
+  if (typeof level !== "number") return undefined;
+  if (level < 30) return "debug";
+  if (level < 40) return "info";
+  return level < 50 ? "warn" : "error";
+}
+
+/** Sends what currentCall().logger writes: text, or an object with the message as `msg` where there are fields. */
+export function printLog(
+  sink: LogSink,
+  call: Call | undefined,
+  level: LogLevel,
+  message: string,
+  fields?: Record<string, unknown>,
+): void {
+  const meta = metaOf(level, "log", call);
+  const json = fields && logRecord(message, fields);
+  if (json) sink(meta, json, Encoding.Json);
+  else sink(meta, cut(Buffer.from(String(message)), 0), Encoding.Raw);
+}
+
+/** `undefined` if the fields have no JSON, or too much of it. */
+function logRecord(message: string, fields: Record<string, unknown>): Buffer | undefined {
+  try {
+    const record = Buffer.from(stringifyJson({ msg: message, ...fields }) ?? "");
+    return record.length <= MAX_LOG ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}

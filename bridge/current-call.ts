@@ -1,0 +1,150 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Encoding } from "../protocol/frame.ts";
+import type { CallMeta, CancelMeta, LogLevel } from "../protocol/message.ts";
+import { defineProperty, epochNow, NativeAbortController, NativeDate } from "./intrinsics.ts";
+
+/** What new code may ask of the call that it runs in. */
+export interface CurrentCall {
+  /** The exported name that was called. */
+  readonly method: string;
+  /** The caller's trace id, from `trace_id` or else from the W3C `traceparent`. */
+  readonly traceId: string | undefined;
+  readonly traceparent: string | undefined;
+  /** When the caller stops waiting; absent if it waits for ever. */
+  readonly deadline: Date | undefined;
+  /** Aborted when nobody waits any more: its reason is a TimeoutError or an AbortError. */
+  readonly signal: AbortSignal;
+  /** Writes to the host's log with this call's trace id. */
+  readonly logger: CallLogger;
+  /** Milliseconds until the deadline, 0 after it, Infinity without one. */
+  timeLeft(): number;
+}
+
+/** One method per level; `fields` become properties of the log record. */
+export type CallLogger = Readonly<
+  Record<LogLevel, (message: string, fields?: Record<string, unknown>) => void>
+>;
+
+/** Takes what a CallLogger writes. */
+export type CallLog = (
+  call: Call,
+  level: LogLevel,
+  message: string,
+  fields?: Record<string, unknown>,
+) => void;
+
+/** Where currentCall is found by every copy of the `rootbridge` package in this process. */
+const SHARED: symbol = Symbol.for("rootbridge.currentCall");
+const storage = new AsyncLocalStorage<Call>();
+let writeLog: CallLog = () => {};
+
+/** One call that runs, with what its answer needs. */
+export class Call {
+  readonly id: number;
+  readonly method: string;
+  /** Encoding of the result. */
+  readonly accept: Encoding;
+  readonly traceparent: string | undefined;
+  readonly #traceId: string | undefined;
+  /** Epoch milliseconds. */
+  readonly #deadline: number | undefined;
+  #controller: AbortController | undefined;
+  #canceled: CancelMeta["reason"] | undefined;
+  #view: CurrentCall | undefined;
+  /** True once it has its answer: what comes later is ignored. */
+  answered = false;
+
+  constructor(id: number, meta: CallMeta, accept: Encoding) {
+    this.id = id;
+    this.method = meta.method;
+    this.accept = accept;
+    this.traceparent = meta.traceparent;
+    this.#traceId = meta.traceId;
+    if (meta.timeout !== undefined) this.#deadline = epochNow() + meta.timeout;
+  }
+
+  get traceId(): string | undefined {
+    return this.#traceId ?? this.traceparent?.split("-")[1];
+  }
+
+  get deadline(): Date | undefined {
+    return this.#deadline === undefined ? undefined : new NativeDate(this.#deadline);
+  }
+
+  timeLeft(): number {
+    if (this.#deadline === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#deadline - epochNow());
+  }
+
+  /** Made only when asked for: few calls look at it. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new NativeAbortController();
+      if (this.#canceled) this.#abort(this.#canceled);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(reason: CancelMeta["reason"]): void {
+    if (this.#canceled) return;
+    this.#canceled = reason;
+    if (this.#controller) this.#abort(reason);
+  }
+
+  #abort(reason: CancelMeta["reason"]): void {
+    const error =
+      reason === "deadline_exceeded"
+        ? new DOMException(`the caller's deadline for "${this.method}" is over`, "TimeoutError")
+        : new DOMException(`the caller of "${this.method}" went away`, "AbortError");
+    this.#controller?.abort(error);
+  }
+
+  /** What currentCall() returns. */
+  get view(): CurrentCall {
+    this.#view ??= viewOf(this);
+    return this.#view;
+  }
+}
+
+function viewOf(call: Call): CurrentCall {
+  return {
+    method: call.method,
+    traceId: call.traceId,
+    traceparent: call.traceparent,
+    get deadline() {
+      return call.deadline;
+    },
+    get signal() {
+      return call.signal;
+    },
+    logger: {
+      debug: (message, fields) => writeLog(call, "debug", message, fields),
+      info: (message, fields) => writeLog(call, "info", message, fields),
+      warn: (message, fields) => writeLog(call, "warn", message, fields),
+      error: (message, fields) => writeLog(call, "error", message, fields),
+    },
+    timeLeft: () => call.timeLeft(),
+  };
+}
+
+/** Runs `body` as part of a call: whatever it starts can ask for the call too. */
+export function runInCall<Args extends unknown[]>(
+  call: Call,
+  body: (call: Call, ...args: Args) => void,
+  ...args: Args
+): void {
+  storage.run(call, body, call, ...args);
+}
+
+/** The call that the running code belongs to, as far as Node can tell. */
+export function runningCall(): Call | undefined {
+  return storage.getStore();
+}
+
+/** Makes currentCall() work for user code, and its logger write to `log`. */
+export function shareCurrentCall(log: CallLog): void {
+  writeLog = log;
+  const currentCall = (): CurrentCall | undefined => storage.getStore()?.view;
+  defineProperty(globalThis, SHARED, { value: currentCall, configurable: true });
+}

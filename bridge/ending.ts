@@ -1,0 +1,48 @@
+import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+
+/** What an ending tells. */
+export interface EndingHandlers {
+  /** An error that nothing caught, which would end the process now. The process goes on until exitProcess() is called. */
+  onFatal(error: unknown, origin: "uncaughtException" | "unhandledRejection"): void;
+  /** User code called process.exit, and the process ends when this returns; with the code returned, if any. */
+  onExitCalled(call: Error): number | undefined;
+  /** The process is ending, however that came. Whatever is still to be said must be written now. */
+  onExit(): void;
+}
+
+/** Watches for the ways in which user code ends the process. Code with handlers of its own keeps Node's semantics. */
+export function watchEndings(handlers: EndingHandlers): void {
+  watchFatalErrors(handlers);
+  watchExitCalls(handlers);
+  nativeProcess.on("exit", () => handlers.onExit());
+}
+
+/**
+ * The monitor sees every fatal error before Node looks for handlers. A handler is added only when user code has none,
+ * and only for this one error: so it can neither hide theirs nor be removed with them.
+ */
+function watchFatalErrors(handlers: EndingHandlers): void {
+  nativeProcess.on("uncaughtExceptionMonitor", (_error: unknown, origin) => {
+    if (nativeProcess.listenerCount("uncaughtException") > 0) return;
+    nativeProcess.once("uncaughtException", (error: unknown) => handlers.onFatal(error, origin));
+  });
+}
+
+function watchExitCalls(handlers: EndingHandlers): void {
+  let exiting = false;
+  const exit = (code?: number | string | null): never => {
+    if (exiting) return exitProcess(code as number);
+    exiting = true;
+    const shown = code ?? nativeProcess.exitCode ?? 0;
+    const call = new Error(`process.exit(${shown}) was called`);
+    Error.captureStackTrace(call, exit);
+    const replaced = handlers.onExitCalled(call);
+    return exitProcess(replaced ?? (code as number));
+  };
+  defineProperty(nativeProcess, "exit", {
+    value: exit,
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+}

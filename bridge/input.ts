@@ -1,0 +1,94 @@
+import { createReadStream } from "node:fs";
+import net from "node:net";
+import { isatty, ReadStream as TtyReadStream } from "node:tty";
+import { Buffer, fstatSync } from "./intrinsics.ts";
+
+/** What an Input tells. */
+export interface InputHandlers {
+  /** Bytes that came; valid only during the call. */
+  onChunk(chunk: Uint8Array): void;
+  /** The other side is gone. Called once. */
+  onEnd(): void;
+}
+
+/** Bytes read at once. Linux pipes hold 64 KiB, or 1 MiB where the host enlarged them. */
+const READ_SIZE = 262_144;
+
+/** Reads a descriptor through the event loop, from construction on. */
+export class Input {
+  readonly #stream: net.Socket | NodeJS.ReadableStream;
+  #ended = false;
+
+  constructor(descriptor: number, handlers: InputHandlers) {
+    const end = () => {
+      if (this.#ended) return;
+      this.#ended = true;
+      handlers.onEnd();
+    };
+    this.#stream = isSocketLike(descriptor)
+      ? openSocket(descriptor, handlers, end)
+      : openStream(descriptor, handlers, end);
+  }
+
+  /** Lets the event loop end although this is open, or not. */
+  setHoldsLoop(holds: boolean): void {
+    if (!(this.#stream instanceof net.Socket)) return;
+    if (holds) this.#stream.ref();
+    else this.#stream.unref();
+  }
+
+  /** Stops reading, so that the other side has to wait. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#stream.resume();
+  }
+}
+
+function isSocketLike(descriptor: number): boolean {
+  const stat = fstatSync(descriptor);
+  return stat.isFIFO() || stat.isSocket();
+}
+
+/** A pipe or socket, read into one reused buffer without the stream machinery. */
+function openSocket(descriptor: number, handlers: InputHandlers, end: () => void): net.Socket {
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  const options = {
+    fd: descriptor,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer,
+      callback: (size: number): boolean => {
+        handlers.onChunk(buffer.subarray(0, size));
+        return true;
+      },
+    },
+  };
+  const socket = new net.Socket(options);
+  // The end reaches push directly; the event behind it needs process.nextTick, which user code may have faked.
+  const { push } = socket;
+  socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    if (chunk === null) end();
+    return push.call(socket, chunk, encoding);
+  };
+  socket.on("end", end);
+  socket.on("error", end);
+  socket.on("close", end);
+  socket.resume();
+  return socket;
+}
+
+/** A file or a terminal, for a person or a test at the other end. */
+function openStream(descriptor: number, handlers: InputHandlers, end: () => void) {
+  const stream = isatty(descriptor)
+    ? new TtyReadStream(descriptor)
+    : createReadStream("", { fd: descriptor, autoClose: false });
+  stream.on("data", (chunk: Buffer) => handlers.onChunk(chunk));
+  stream.on("end", end);
+  stream.on("error", end);
+  return stream;
+}

@@ -1,0 +1,84 @@
+// What the worker uses of the runtime, taken before user code can replace, freeze, fake or delete it.
+// A name that user code can reach through an object (fs.writeSync, process.exit) is copied here, not looked up later.
+
+import { Buffer as NodeBuffer } from "node:buffer";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+import timers from "node:timers";
+import { types } from "node:util";
+
+export const apply: typeof Reflect.apply = Reflect.apply;
+export const get: typeof Reflect.get = Reflect.get;
+export const getOwnPropertyDescriptor: typeof Reflect.getOwnPropertyDescriptor =
+  Reflect.getOwnPropertyDescriptor;
+export const getPrototypeOf: typeof Reflect.getPrototypeOf = Reflect.getPrototypeOf;
+export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
+
+export const defineProperty: typeof Object.defineProperty = Object.defineProperty;
+export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
+
+export const isArray: typeof Array.isArray = Array.isArray;
+
+export const isPromise: typeof types.isPromise = types.isPromise;
+export const isProxy: typeof types.isProxy = types.isProxy;
+export const isModuleNamespaceObject: typeof types.isModuleNamespaceObject =
+  types.isModuleNamespaceObject;
+
+export const closeSync: typeof fs.closeSync = fs.closeSync;
+export const fstatSync: typeof fs.fstatSync = fs.fstatSync;
+export const openSync: typeof fs.openSync = fs.openSync;
+export const writeSync: typeof fs.writeSync = fs.writeSync;
+
+export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
+export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
+export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
+
+export const Buffer: typeof NodeBuffer = NodeBuffer;
+export const NativeError: ErrorConstructor = Error;
+export const NativePromise: PromiseConstructor = Promise;
+export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promise.prototype
+  .then as never;
+export const NativeDate: DateConstructor = Date;
+export const NativeAbortController: typeof AbortController = AbortController;
+
+export const nativeProcess: NodeJS.Process = process;
+export const now: () => number = performance.now.bind(performance);
+export const epochNow: () => number = Date.now;
+export const nextTick: (callback: () => void) => void = process.nextTick.bind(process) as never;
+/** The process's own exit, which runs user code's exit handlers. */
+export const exitProcess: (code: number) => never = process.exit.bind(process);
+
+const resolved = Promise.resolve();
+
+/** Runs a callback once the microtasks queued so far are done. */
+export function afterMicrotasks(callback: () => void): void {
+  apply(nativeThen, resolved, [callback]);
+}
+
+/** CommonJS's inner functions, which load an entry as `node FILE` does. */
+export interface ModuleInternals {
+  _load(request: string, parent: unknown, isMain: boolean): unknown;
+  _resolveFilename(request: string, parent: unknown, isMain: boolean, options?: unknown): string;
+  _cache: Record<string, unknown>;
+  _extensions: Record<string, unknown>;
+  register?(url: string, parent: string, options?: { data?: unknown }): void;
+  registerHooks?(hooks: SyncHooks): unknown;
+  flushCompileCache?(): void;
+  getCompileCacheDir?(): string | undefined;
+  new (id: string): { filename: string; loaded: boolean; exports: unknown };
+}
+
+/** The part of module.registerHooks that is used here. */
+export interface SyncHooks {
+  resolve?(
+    specifier: string,
+    context: unknown,
+    next: (specifier: string, context?: unknown) => { url: string; format?: string },
+  ): { url: string; format?: string; shortCircuit?: boolean };
+  load?(url: string, context: unknown, next: (url: string, context?: unknown) => unknown): unknown;
+}
+
+export const requireBuiltin: NodeJS.Require = createRequire(`${process.cwd()}/`);
+export const Module: ModuleInternals = requireBuiltin("node:module");

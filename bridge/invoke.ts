@@ -1,0 +1,138 @@
+import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import type { Convention } from "../protocol/message.ts";
+import { type Call, runInCall } from "./current-call.ts";
+import { apply, get, isArray, isPromise, NativePromise, nativeThen } from "./intrinsics.ts";
+import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
+
+/** Takes the outcome of each call, once. */
+export interface Answers {
+  result(call: Call, value: unknown): void;
+  error(call: Call, error: ErrorObject): void;
+  /** Something happened after the answer: worth a warning, nothing more. */
+  late(call: Call, what: string): void;
+}
+
+/** The loaded code, callable by name. */
+export class Invoker {
+  readonly #exports: unknown;
+  readonly #answers: Answers;
+
+  constructor(exports: unknown, answers: Answers) {
+    this.#exports = exports;
+    this.#answers = answers;
+  }
+
+  /** Names for ready. */
+  methods(): string[] {
+    return listMethods(this.#exports);
+  }
+
+  /** Starts a call with one argument, or with none if it is `undefined`. Its outcome goes to the answers, maybe at once. */
+  start(call: Call, convention: Convention, argument: unknown): void {
+    runInCall(call, this.#run, convention, argument);
+  }
+
+  readonly #run = (call: Call, convention: Convention, argument: unknown): void => {
+    const args = argumentsFor(convention, argument);
+    if (!args) {
+      this.#answers.error(call, notAList(call.method, convention, argument));
+      return;
+    }
+    try {
+      const target = findTarget(this.#exports, call.method);
+      if (!("fn" in target)) this.#answers.error(call, this.#notFound(call.method, target));
+      else if (convention === "value" || convention === "args") this.#call(call, target, args);
+      else this.#callWithCallback(call, target, args);
+    } catch (thrown) {
+      this.#thrown(call, thrown);
+    }
+  };
+
+  #call(call: Call, target: Target, args: unknown[]): void {
+    this.#settle(call, apply(target.fn, target.container, args));
+  }
+
+  /** The first of callback, throw and rejection is the answer; what a callback function returns is not. */
+  #callWithCallback(call: Call, target: Target, args: unknown[]): void {
+    let called = false;
+    const done = (error?: unknown, result?: unknown): void => {
+      if (called || call.answered) {
+        this.#answers.late(call, "called its callback again, or after its answer");
+        return;
+      }
+      called = true;
+      if (error) this.#thrown(call, error);
+      else this.#settle(call, result);
+    };
+    const returned = apply(target.fn, target.container, [...args, done]);
+    if (!isPromise(returned)) return;
+    apply(nativeThen, returned, [undefined, (thrown: unknown) => this.#thrown(call, thrown)]);
+  }
+
+  #settle(call: Call, value: unknown): void {
+    try {
+      const then = thenOf(value);
+      if (typeof then === "function") this.#await(call, value, then);
+      else this.#answers.result(call, value);
+    } catch (thrown) {
+      this.#thrown(call, thrown);
+    }
+  }
+
+  #await(call: Call, value: unknown, then: unknown): void {
+    // A promise that brings its own then, as bluebird's or a lazy one, is resolved by the standard's rules for thenables.
+    const promise =
+      then === nativeThen && isPromise(value)
+        ? value
+        : new NativePromise<unknown>((resolve) => resolve(value));
+    apply(nativeThen, promise, [
+      (result: unknown) => this.#fulfilled(call, result),
+      (thrown: unknown) => this.#thrown(call, thrown),
+    ]);
+  }
+
+  #fulfilled(call: Call, result: unknown): void {
+    if (!call.answered) this.#answers.result(call, result);
+  }
+
+  #thrown(call: Call, thrown: unknown): void {
+    const error = describeError(thrown);
+    if (call.answered)
+      this.#answers.late(call, `threw after its answer: ${error.stack ?? error.message}`);
+    else this.#answers.error(call, error);
+  }
+
+  #notFound(method: string, miss: Miss): ErrorObject {
+    const names = this.methods();
+    const known = names.length > 0 ? names.slice(0, 20).join(", ") : "nothing that is callable";
+    const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+    const what = miss.found
+      ? `"${method}" is exported but is of type ${miss.found}`
+      : `no export "${method}"`;
+    return {
+      code: Code.MethodNotFound,
+      message: `${what}: expected the name of an exported function, of ${known}${more}`,
+    };
+  }
+}
+
+function thenOf(value: unknown): unknown {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null)
+    return undefined;
+  return get(value, "then");
+}
+
+/** The arguments without the callback; `undefined` if they had to be a list and are none. */
+function argumentsFor(convention: Convention, argument: unknown): unknown[] | undefined {
+  if (argument === undefined) return [];
+  if (convention === "value" || convention === "callback") return [argument];
+  return isArray(argument) ? argument : undefined;
+}
+
+function notAList(method: string, convention: Convention, argument: unknown): ErrorObject {
+  const got = argument === null ? "null" : typeof argument;
+  return {
+    code: Code.InvalidArgument,
+    message: `"${method}" is called with convention ${convention}: expected a list of arguments, got ${got}`,
+  };
+}

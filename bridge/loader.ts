@@ -1,0 +1,63 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { isModule, resolveEntry } from "./entry.ts";
+import { isPromise, Module, nativeProcess } from "./intrinsics.ts";
+import {
+  dataUrl,
+  importNeedsThread,
+  providePackageToImport,
+  providePackageToRequire,
+  SOURCE_NAME,
+  sourceUrl,
+} from "./virtual.ts";
+
+/** What was loaded. The exports are wrapped, because awaiting them would call an export named `then`. */
+export interface Loaded {
+  exports: unknown;
+}
+
+/** Loads a file, or a folder with a package, as `node FILE` would. Throws what the code throws, or an EntryError. */
+export async function loadFile(file: string): Promise<Loaded> {
+  const path = resolveEntry(resolve(file));
+  pretendToBe(path);
+  providePackageToRequire();
+  const module = isModule(path);
+  if (module || !importNeedsThread()) providePackageToImport(undefined);
+  if (module) return importNamespace(pathToFileURL(path).href);
+  return settled(await requireOrImport(path));
+}
+
+/** Loads the text of an ES module as if it were a file in the working directory. Throws what the code throws. */
+export async function loadSource(source: string): Promise<Loaded> {
+  pretendToBe(join(nativeProcess.cwd(), SOURCE_NAME));
+  providePackageToRequire();
+  providePackageToImport(source);
+  return importNamespace(sourceUrl());
+}
+
+/** Code that looks at process.argv sees what it would if it had been started itself. */
+function pretendToBe(path: string): void {
+  nativeProcess.argv = [nativeProcess.argv[0] ?? nativeProcess.execPath, path];
+}
+
+async function requireOrImport(path: string): Promise<Loaded> {
+  try {
+    return { exports: Module._load(path, null, true) };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException | undefined)?.code;
+    // An ES module that doesn't say so by its name, or one with a top-level await.
+    if (code !== "ERR_REQUIRE_ESM" && code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
+    return importNamespace(pathToFileURL(path).href);
+  }
+}
+
+async function importNamespace(url: string): Promise<Loaded> {
+  const wrapper = dataUrl(`export * as exports from ${JSON.stringify(url)};`);
+  return (await import(wrapper)) as Loaded;
+}
+
+/** `module.exports = start()` with an async start: the module is what its promise gives. */
+async function settled(loaded: Loaded): Promise<Loaded> {
+  if (!isPromise(loaded.exports)) return loaded;
+  return { exports: await loaded.exports };
+}

@@ -1,0 +1,64 @@
+import { Input } from "./input.ts";
+import { exitProcess, nativeProcess, writeSync } from "./intrinsics.ts";
+import { LineMode } from "./lines.ts";
+import { redirectStdio } from "./redirect.ts";
+import { Session } from "./session.ts";
+import { takeStdio } from "./stdio.ts";
+
+/** What reads the input: chosen by its first byte. */
+interface Mode {
+  read(chunk: Uint8Array): void;
+  end(): void;
+}
+
+const USAGE = `usage: node worker.cjs [FILE]
+
+Calls what FILE exports, as told on stdin: by frames of the Rootbridge protocol, or by lines of JSON such as
+{"method":"name","data":1}
+`;
+const WRONG_USAGE = 2;
+
+main();
+
+function main(): void {
+  const stdio = takeStdioOrExit();
+  if (!stdio.guarded) redirectStdio(stdio);
+  const file = fileArgument();
+  let mode: Mode | undefined;
+  const input = new Input(stdio.input, {
+    onChunk: (chunk) => {
+      mode ??= isLine(chunk)
+        ? new LineMode(stdio.output, file)
+        : new Session(input, stdio.output, file);
+      mode.read(chunk);
+    },
+    onEnd: () => (mode ? mode.end() : refuse("nothing came on stdin")),
+  });
+}
+
+function takeStdioOrExit() {
+  try {
+    return takeStdio();
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+/** The first byte of a frame is no ASCII; lines begin with an object, perhaps after empty lines. */
+function isLine(chunk: Uint8Array): boolean {
+  const first = chunk.find((byte) => byte !== 0x0a && byte !== 0x0d && byte !== 0x20);
+  return first === 0x7b;
+}
+
+/** Started as `node worker.cjs FILE`, or as `node -e SOURCE FILE` where there is no disk to put the worker on. */
+function fileArgument(): string | undefined {
+  const evaluated = nativeProcess.execArgv.some((arg) =>
+    /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg),
+  );
+  return nativeProcess.argv[evaluated ? 1 : 2];
+}
+
+function refuse(reason: string): never {
+  writeSync(2, `rootbridge worker: ${reason}\n\n${USAGE}`);
+  return exitProcess(WRONG_USAGE);
+}

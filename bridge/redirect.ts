@@ -1,0 +1,2 @@
+import type { Stdio } from "./stdio.ts";
+export function redirectStdio(_stdio: Stdio): void {}

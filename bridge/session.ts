@@ -1,0 +1,364 @@
+import { CodecError, decodeValue, loadMsgpack } from "../protocol/codec.ts";
+import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import {
+  DEFAULT_MAX_PAYLOAD,
+  Encoding,
+  type Frame,
+  Kind,
+  MAX_PING,
+  VERSION,
+} from "../protocol/frame.ts";
+import {
+  type CallMeta,
+  type Convention,
+  decodeCall,
+  decodeCancel,
+  decodeHello,
+  encodeGoaway,
+  encodeHello,
+  encodeReady,
+  encodingOf,
+  type Hello,
+  isCallId,
+  MessageError,
+} from "../protocol/message.ts";
+import { FrameAnswers } from "./answers.ts";
+import { describeBootError } from "./boot-error.ts";
+import { Connection } from "./connection.ts";
+import { capturePrints, printLog } from "./console.ts";
+import { Call, shareCurrentCall } from "./current-call.ts";
+import { watchEndings } from "./ending.ts";
+import type { Input } from "./input.ts";
+import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrinsics.ts";
+import { Invoker } from "./invoke.ts";
+import { loadFile, loadSource } from "./loader.ts";
+
+type State = "hello" | "loading" | "ready" | "draining" | "failing" | "ended";
+
+const EMPTY: Uint8Array = Buffer.alloc(0);
+/** How long calls may still run after an uncaught error, in milliseconds. */
+const FAILING_GRACE = 1_000;
+/** Exit codes. */
+const ENDED = 0;
+const FAILED = 1;
+const BROKEN = 70;
+
+/** One host's session: hello, loading, calls, ending. */
+export class Session {
+  readonly #connection: Connection;
+  readonly #answers: FrameAnswers;
+  readonly #file: string | undefined;
+  #state: State = "hello";
+  #invoker: Invoker | undefined;
+  #convention: Convention = "value";
+  #rawAccept: Encoding = Encoding.Json;
+  #msgpack = false;
+  /** The last call that was started. */
+  #lastId = 0;
+  #entry = "";
+  #flushPrints: () => void = () => {};
+
+  constructor(input: Input, outputDescriptor: number, file: string | undefined) {
+    this.#file = file;
+    this.#connection = new Connection(input, outputDescriptor, {
+      onFrame: (frame) => this.#onFrame(frame),
+      onBroken: (error) => this.#broken(error.message),
+      onEnd: () => this.#end(ENDED),
+      isBusy: () => this.#answers.inFlight > 0,
+    });
+    this.#answers = new FrameAnswers(
+      this.#connection,
+      () => this.#onAnswered(),
+      (call, what) => this.#log(call, "warn", `"${call.method}" ${what}`),
+    );
+  }
+
+  /** Reads a piece of input. */
+  read(chunk: Uint8Array): void {
+    this.#connection.read(chunk);
+  }
+
+  /** The input has ended: the host is gone. */
+  end(): void {
+    this.#connection.end();
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#state === "hello") {
+      this.#onHello(frame);
+      return;
+    }
+    switch (frame.kind) {
+      case Kind.Call:
+        this.#onCall(frame);
+        break;
+      case Kind.Cancel:
+        this.#onCancel(frame);
+        break;
+      case Kind.Ping:
+        this.#onPing(frame);
+        break;
+      case Kind.Goaway:
+        this.#onGoaway();
+        break;
+      case Kind.Hello:
+        this.#broken("a second hello came: expected one, before anything else");
+        break;
+    }
+  }
+
+  #onHello(frame: Frame): void {
+    if (frame.kind !== Kind.Hello) {
+      this.#broken(`expected a hello first, got a frame of kind ${frame.kind}`);
+      return;
+    }
+    try {
+      this.#agree(decodeHello(frame.payload));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      this.#broken(error.message);
+    }
+  }
+
+  #agree(hello: Hello): void {
+    const { options = {} } = hello;
+    this.#msgpack = hello.encodings.includes("msgpack");
+    if (options.codec === "msgpack" && !this.#msgpack) {
+      throw new MessageError("hello: expected encodings to have msgpack when codec is msgpack");
+    }
+    this.#answers.maxPayload = hello.maxPayload;
+    this.#convention = options.convention ?? "value";
+    this.#rawAccept = encodingOf(options.codec ?? "json");
+    const maxPayload = Math.max(hello.maxPayload, DEFAULT_MAX_PAYLOAD);
+    this.#connection.maxPayload = maxPayload;
+    this.#sendHello(maxPayload);
+    this.#state = "loading";
+    void this.#load(options.source);
+  }
+
+  #sendHello(maxPayload: number): void {
+    const payload = encodeHello({
+      protocol: VERSION,
+      maxPayload,
+      encodings: this.#msgpack ? ["json", "raw", "msgpack"] : ["json", "raw"],
+      runtime: "node",
+      runtimeVersion: nativeProcess.version,
+      pid: nativeProcess.pid,
+    });
+    this.#connection.send(Kind.Hello, 0, EMPTY, payload);
+    this.#connection.flush();
+  }
+
+  async #load(source: string | undefined): Promise<void> {
+    const stuck = () => this.#bootFailed(neverSettled(this.#entry));
+    try {
+      this.#entry = source === undefined ? (this.#file ?? "") : "the source given by the host";
+      if (this.#msgpack) await loadMsgpack();
+      this.#prepare();
+      // While nothing but the connection is open, a top-level await that is still pending will never settle.
+      this.#connection.setHoldsLoop(false);
+      nativeProcess.once("beforeExit", stuck);
+      const { exports } = await this.#loadCode(source);
+      this.#invoker = new Invoker(exports, this.#answers);
+      this.#ready(this.#invoker.methods());
+    } catch (error) {
+      this.#bootFailed(describeBootError(error, this.#entry));
+    } finally {
+      nativeProcess.removeListener("beforeExit", stuck);
+      this.#connection.setHoldsLoop(true);
+    }
+  }
+
+  /** The last step before user code. */
+  #prepare(): void {
+    this.#flushPrints = capturePrints((meta, payload, encoding) =>
+      this.#connection.sendLog(meta, payload, encoding),
+    );
+    shareCurrentCall((call, level, message, fields) => this.#log(call, level, message, fields));
+    watchEndings({
+      onFatal: (error, origin) => this.#onFatal(error, origin),
+      onExitCalled: (call) => this.#onExitCalled(call),
+      onExit: () => this.#onExit(),
+    });
+  }
+
+  #loadCode(source: string | undefined): Promise<{ exports: unknown }> {
+    if (source !== undefined) return loadSource(source);
+    if (this.#file !== undefined) return loadFile(this.#file);
+    throw new Error("expected a FILE argument, or options.source in the host's hello");
+  }
+
+  #ready(methods: string[]): void {
+    if (this.#state !== "loading") return;
+    this.#state = "ready";
+    this.#connection.send(Kind.Ready, 0, EMPTY, encodeReady({ methods }));
+    this.#connection.flush();
+    // A worker that is killed writes no compile cache of its own accord.
+    if (Module.getCompileCacheDir?.()) setTimeout(() => Module.flushCompileCache?.(), 0).unref();
+  }
+
+  #onCall(frame: Frame): void {
+    const { id } = frame;
+    if (!isCallId(id) || this.#answers.find(id)) {
+      this.#broken(`call ${id}: expected an id from 1 to 2147483647 that is not in flight`);
+      return;
+    }
+    if (this.#state === "failing" || this.#state === "ended") return;
+    const refusal = this.#refusal(frame);
+    if (refusal) this.#connection.sendError(id, refusal);
+    else this.#start(frame);
+  }
+
+  #refusal(frame: Frame): ErrorObject | undefined {
+    if (this.#state === "loading") return protocolError("a call came before the worker was ready");
+    if (this.#state === "draining") {
+      return { code: Code.WorkerUnavailable, message: "the worker was told to end (goaway)" };
+    }
+    if (frame.encoding === Encoding.Reserved) return protocolError("encoding 3 is reserved");
+    if (frame.encoding === Encoding.Msgpack && !this.#msgpack) {
+      return protocolError("msgpack was not agreed: the host's hello must offer it");
+    }
+    return undefined;
+  }
+
+  #start(frame: Frame): void {
+    const { id, encoding } = frame;
+    try {
+      const meta = decodeCall(frame.meta);
+      const argument = decodeValue(frame.payload, encoding);
+      const call = new Call(id, meta, this.#acceptOf(meta, encoding));
+      this.#lastId = id;
+      this.#answers.add(call);
+      this.#invoker?.start(call, meta.convention ?? this.#convention, argument);
+    } catch (error) {
+      this.#connection.sendError(id, refusalOf(error));
+    }
+  }
+
+  #acceptOf(meta: CallMeta, encoding: Encoding): Encoding {
+    if (meta.accept === "msgpack" && !this.#msgpack) {
+      throw new MessageError("call: expected accept to be json, msgpack was not agreed");
+    }
+    if (meta.accept) return encodingOf(meta.accept);
+    return encoding === Encoding.Raw ? this.#rawAccept : encoding;
+  }
+
+  #onCancel(frame: Frame): void {
+    this.#answers.find(frame.id)?.cancel(reasonOf(frame.meta));
+  }
+
+  #onPing(frame: Frame): void {
+    this.#connection.send(Kind.Pong, 0, EMPTY, frame.payload.subarray(0, MAX_PING), true);
+  }
+
+  #onGoaway(): void {
+    if (this.#state === "loading") this.#end(ENDED);
+    if (this.#state !== "ready") return;
+    this.#state = "draining";
+    this.#onAnswered();
+  }
+
+  #onAnswered(): void {
+    if (this.#answers.inFlight > 0) return;
+    if (this.#state === "draining") this.#end(ENDED);
+    if (this.#state === "failing") this.#end(FAILED);
+  }
+
+  #onFatal(thrown: unknown, origin: string): void {
+    if (this.#state === "loading") {
+      this.#bootFailed(describeBootError(thrown, this.#entry));
+      return;
+    }
+    const error = describeError(thrown, Code.WorkerCrashed);
+    error.message = `${origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception"}: ${error.message}`;
+    if (this.#state === "failing") {
+      this.#log(undefined, "error", error.stack ?? error.message);
+      return;
+    }
+    const goaway = { reason: error.message.slice(0, 1_024), lastId: this.#lastId };
+    this.#connection.send(Kind.Goaway, 0, encodeGoaway(goaway), EMPTY);
+    this.#connection.sendError(0, error);
+    this.#connection.flush();
+    this.#state = "failing";
+    if (this.#answers.inFlight === 0) this.#end(FAILED);
+    else setTimeout(() => this.#end(FAILED), FAILING_GRACE);
+  }
+
+  #onExitCalled(call: Error): number | undefined {
+    if (this.#state === "ended") return undefined;
+    const loading = this.#state === "loading";
+    this.#state = "ended";
+    this.#flushPrints();
+    const error = describeError(call, loading ? Code.BootFailed : Code.WorkerCrashed);
+    error.message += loading ? ` while ${this.#entry} was loading` : " by the code";
+    this.#connection.sendError(0, error);
+    return loading ? FAILED : undefined;
+  }
+
+  #onExit(): void {
+    this.#flushPrints();
+    this.#connection.flushFinally();
+  }
+
+  #bootFailed(error: ErrorObject): void {
+    if (this.#state !== "loading") return;
+    this.#flushPrints();
+    this.#connection.sendError(0, error);
+    this.#end(FAILED);
+  }
+
+  #broken(message: string): void {
+    if (this.#state === "ended") return;
+    this.#connection.close();
+    this.#connection.sendError(0, protocolError(message));
+    this.#end(BROKEN);
+  }
+
+  #end(code: number): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#connection.close();
+    this.#onExit();
+    exitProcess(code);
+  }
+
+  #log(
+    call: Call | undefined,
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    fields?: Record<string, unknown>,
+  ): void {
+    printLog(
+      (meta, payload, encoding) => this.#connection.sendLog(meta, payload, encoding),
+      call,
+      level,
+      message,
+      fields,
+    );
+  }
+}
+
+function protocolError(message: string): ErrorObject {
+  return { code: Code.ProtocolError, message };
+}
+
+function refusalOf(error: unknown): ErrorObject {
+  if (error instanceof MessageError) return protocolError(error.message);
+  if (error instanceof CodecError) return { code: Code.InvalidArgument, message: error.message };
+  throw error;
+}
+
+function reasonOf(meta: Uint8Array): "deadline_exceeded" | "canceled" {
+  try {
+    return decodeCancel(meta).reason;
+  } catch {
+    return "canceled";
+  }
+}
+
+function neverSettled(entry: string): ErrorObject {
+  return {
+    code: Code.BootFailed,
+    message: `${entry} did not load: its top-level await never settled, and nothing is left that could settle it`,
+  };
+}
