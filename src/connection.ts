@@ -58,8 +58,6 @@ interface Entry {
 export class Connection {
   /** Frames received so far. */
   received = 0;
-  /** Pongs received so far. */
-  pongs = 0;
   /** Answers dropped because nobody waited for them any more. */
   late = 0;
   /** Frames skipped because they belonged to nothing. */
@@ -72,6 +70,7 @@ export class Connection {
   readonly #handler: ConnectionHandler;
   readonly #calls = new Map<number, Entry>();
   readonly #onQuiet: (() => void)[] = [];
+  readonly #onPong: (() => void)[] = [];
   #lastId = 0;
   #abandoned = 0;
   #leaving = false;
@@ -133,9 +132,13 @@ export class Connection {
     this.#write({ kind: Kind.Hello, payload });
   }
 
-  /** Asks the worker for a sign of life, which shows in `pongs`. */
-  ping(): void {
+  /** Settles when the worker has seen all that was sent before, or the connection has ended. */
+  ping(): Promise<void> {
     this.#write({ kind: Kind.Ping });
+    return new Promise((resolve) => {
+      if (this.#failure) resolve();
+      else this.#onPong.push(resolve);
+    });
   }
 
   /** Tells the worker to finish what it runs and to end. No call can be sent after it. */
@@ -159,6 +162,7 @@ export class Connection {
     this.#reader.close();
     for (const [id, entry] of this.#calls) this.#take(id, entry)?.fail(reason);
     this.#tellQuiet();
+    for (const tell of this.#onPong.splice(0)) tell();
   }
 
   #read(step: () => void): void {
@@ -197,7 +201,7 @@ export class Connection {
         this.#pong(frame.payload);
         break;
       case Kind.Pong:
-        this.pongs++;
+        this.#onPong.shift()?.();
         break;
       case Kind.Goaway:
         this.#goaway(frame);

@@ -158,12 +158,17 @@ export class Host {
       request.signal.throwIfAborted();
       const { slot, release } = await this.#pool.acquire(request.signal);
       try {
-        return await slot.resource.run(request, release);
+        return await this.#send(slot.resource, request, release);
       } catch (error) {
         if (error !== notBegun) throw error;
         this.#pool.drain(slot); // the worker is leaving, or gone
       }
     }
+  }
+
+  #send(worker: Worker, request: Request, release: () => void): Promise<unknown> {
+    if (this.#settings.inTurn) return worker.runInTurn(request, release);
+    return worker.run(request, release);
   }
 
   async #shutdown(timeout: number): Promise<void> {

@@ -46,6 +46,12 @@ export interface Options {
   readonly drainTimeout?: number;
   /** Largest argument or result, in bytes, 1,024 to 1,073,741,824. Default: 33,554,432. */
   readonly maxPayload?: number;
+  /**
+   * Sends a call to a worker only when its loop has turned since the call before. Code that blocks
+   * or ends the process at once then takes no other call along. Costs a ping for each call.
+   * Default: false.
+   */
+  readonly inTurn?: boolean;
   /** Gets the workers' console lines and the host's own. Default: JSON lines on stderr. */
   readonly logger?: Logger;
 }
@@ -71,6 +77,7 @@ export interface Settings {
   readonly killGrace: number;
   readonly drainTimeout: number;
   readonly maxPayload: number;
+  readonly inTurn: boolean;
 }
 
 /** Checks options and fills in defaults. Throws `invalid_argument`. */
@@ -111,6 +118,7 @@ const optionsSchema = z.strictObject({
   killGrace: milliseconds.default(2_000),
   drainTimeout: milliseconds.default(10_000),
   maxPayload: z.int().min(MIN_MAX_PAYLOAD).max(MAX_MAX_PAYLOAD).default(DEFAULT_MAX_PAYLOAD),
+  inTurn: z.boolean().default(false),
   logger: z.unknown().optional(),
 });
 

@@ -25,21 +25,19 @@ export class Probe {
   ask(): void {
     if (this.#asking) return;
     this.#asking = true;
-    this.#connection.ping();
-    this.#await(this.#connection.pongs);
+    void this.#connection.ping().then(() => {
+      this.#asking = false;
+    });
+    this.#await();
   }
 
-  #await(pongs: number): void {
+  #await(): void {
     const { received } = this.#connection;
     setTimeout(() => {
-      if (this.#connection.pongs > pongs) {
-        this.#asking = false;
-        this.#findings.alive();
-      } else if (this.#connection.received > received) {
-        this.#await(pongs); // busy, but getting on
-      } else {
-        this.#findings.blocked();
-      }
+      if (!this.#asking) this.#findings.alive();
+      else if (this.#connection.received > received)
+        this.#await(); // busy, but getting on
+      else this.#findings.blocked();
     }, this.#grace).unref();
   }
 }

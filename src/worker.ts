@@ -57,6 +57,8 @@ export class Worker {
   readonly #retired = Promise.withResolvers<string>();
   readonly #over = Promise.withResolvers<Error | undefined>();
   #killed: RootbridgeError | undefined;
+  /** Settles when the next call may be sent by `runInTurn`. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -114,6 +116,17 @@ export class Worker {
       const id = this.#send(request, inFlight);
       signal.addEventListener("abort", leave, { once: true });
     });
+  }
+
+  /** Like `run`, but sends only when the worker's loop has turned since the call before. */
+  async runInTurn(request: Request, release: () => void): Promise<unknown> {
+    const before = this.#turn;
+    const turn = Promise.withResolvers<void>();
+    this.#turn = turn.promise;
+    await Promise.race([before, aborted(request.signal)]);
+    const result = this.run(request, release);
+    void this.connection.ping().then(turn.resolve);
+    return result;
   }
 
   /** Ends the worker at once. Only the first reason counts. */
@@ -263,6 +276,13 @@ export class Worker {
     const because = cause === undefined ? {} : { cause };
     return new RootbridgeError(object, { workerPid: this.pid, stderr, ...because });
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 /** Says how a process ended. */

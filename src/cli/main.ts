@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { RootbridgeError } from "../error.ts";
+import { type Arguments, readArguments, UsageError } from "./arguments.ts";
+import { call } from "./call.ts";
+import { methods } from "./methods.ts";
+import { jsonReport, type Report, textReport } from "./report.ts";
+import { usage } from "./usage.ts";
+import { worker } from "./worker.ts";
+
+/** The exit codes, as `rootbridge --help` lists them. */
+const exitCodes = { result: 0, failed: 1, usage: 2, boot: 3, unread: 141 } as const;
+
+async function main(): Promise<void> {
+  leaveWhenUnread();
+  let report = textReport;
+  try {
+    const given = readArguments(process.argv.slice(2));
+    if (given.json) report = await jsonReport();
+    process.exitCode = await run(given, report);
+  } catch (error) {
+    report.error(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+/** Settles with the exit code. */
+async function run(given: Arguments, report: Report): Promise<number> {
+  const { command, help, version } = given;
+  if (version) return print(`rootbridge ${ownVersion()}\n`);
+  if (help || command === undefined) return print(usage(command));
+  return { call, worker, methods }[command](given, report);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return exitCodes.result;
+}
+
+function ownVersion(): string {
+  const path = fileURLToPath(import.meta.resolve("#package"));
+  return JSON.parse(readFileSync(path, "utf8")).version;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage;
+  if (!(error instanceof RootbridgeError)) return exitCodes.failed;
+  if (error.code === "boot_failed") return exitCodes.boot;
+  const option = error.code === "invalid_argument" && error.method === undefined;
+  return option ? exitCodes.usage : exitCodes.failed;
+}
+
+/** A reader such as `head` has enough: like any filter, end without a word. Workers follow. */
+function leaveWhenUnread(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitCodes.unread);
+    throw error;
+  });
+  process.stderr.on("error", () => undefined);
+}
+
+await main();

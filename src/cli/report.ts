@@ -1,0 +1,70 @@
+import { styleText } from "node:util";
+import { type ErrorObject, RootbridgeError, type ThrownObject } from "../error.ts";
+import type { Logger } from "../logger.ts";
+
+/** How what goes to stderr is written: for people or for programs. */
+export interface Report {
+  readonly logger: Logger;
+  error(error: unknown): void;
+}
+
+/** Text for people. The host's own lines are left out: what matters of them is in the errors. */
+export const textReport: Report = {
+  logger: {
+    debug: printLine,
+    info: printLine,
+    warn: printLine,
+    error: printLine,
+  },
+  error: (error) => print(describeError(error)),
+};
+
+/** One JSON object on each line. */
+export async function jsonReport(): Promise<Report> {
+  const { createLogger } = await import("../logger.ts");
+  return {
+    logger: createLogger(),
+    error: (error) => print(JSON.stringify({ error: objectOf(error) })),
+  };
+}
+
+/** What the code printed has a source; it is shown as it is. */
+function printLine(fields: object, message: string): void {
+  if ("source" in fields) print(message);
+}
+
+function print(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function describeError(error: unknown): string {
+  const label = styleText("red", "error:", { stream: process.stderr });
+  if (!(error instanceof RootbridgeError)) return `${label} ${textOf(error)}`;
+  const { stack, cause, errors } = error.toJSON();
+  const parts = [`${label} ${error.message}`, ...frames(stack)];
+  return [...parts, ...inner("cause", cause), ...inners(errors)].join("\n");
+}
+
+function inners(errors: readonly ThrownObject[] = []): string[] {
+  return errors.flatMap((error) => inner("error", error));
+}
+
+function inner(label: string, thrown: ThrownObject | undefined): string[] {
+  if (thrown === undefined) return [];
+  const { name = "Error", message, stack, cause, errors } = thrown;
+  const head = `  [${label}] ${name}: ${message}`;
+  return [head, ...frames(stack), ...inner("cause", cause), ...inners(errors)];
+}
+
+/** The stack's lines below its message. */
+function frames(stack = ""): string[] {
+  return stack.split("\n").filter((line) => /^\s+at /.test(line));
+}
+
+function objectOf(error: unknown): ErrorObject | ThrownObject {
+  return error instanceof RootbridgeError ? error.toJSON() : { message: textOf(error) };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
