@@ -85,6 +85,11 @@ function launch(settings: Settings) {
   });
 }
 
+/** The worker program, where this package and the Go module both have it. */
+const workerProgram = fileURLToPath(
+  new URL("go-host/internal/process/worker.cjs", import.meta.resolve("#package")),
+);
+
 const shell = "/bin/sh";
 const watcher = "{ read -r _; kill -KILL 0; } <&3 3<&- >/dev/null 2>&1 &";
 const moveStdio = `${watcher} exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
@@ -98,8 +103,7 @@ function commandLine(settings: Settings): [string, string[]] {
 }
 
 function nodeCommand({ node, nodeArgs, entry }: Settings): string[] {
-  const worker = fileURLToPath(import.meta.resolve("#worker"));
-  return [node, ...nodeArgs, worker, ...(entry === undefined ? [] : [entry])];
+  return [node, ...nodeArgs, workerProgram, ...(entry === undefined ? [] : [entry])];
 }
 
 function environment({ command, env }: Settings): Record<string, string | undefined> {
