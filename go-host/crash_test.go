@@ -38,7 +38,7 @@ func TestAnExceptionArrivesWhole(t *testing.T) {
 	if e.Name != "ShopError" || e.Message != "outer" || e.Method != "fail" || e.Fields["code"] != "E_SHOP" || e.Fields["status"] != 422.0 {
 		t.Errorf("got %+v", e)
 	}
-	if !strings.Contains(e.Stack, "shop.mjs:10:") {
+	if !strings.Contains(e.Stack, "shop.mjs:11:") {
 		t.Errorf("the stack does not lead to the line:\n%s", e.Stack)
 	}
 	if e.Cause == nil || e.Cause.Name != "TypeError" || e.Cause.Message != "inner" || e.Cause.Fields["hint"] != "x" {

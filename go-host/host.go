@@ -29,6 +29,7 @@ type Host struct {
 	ending  chan struct{}  // closed when workers are to be ended, calls in flight or not
 	slots   sync.WaitGroup // one for each supervised slot and each draining worker
 	closing sync.Once
+	started chan struct{} // closed when the first worker is ready
 	closed  chan struct{} // closed when nothing of the host is left
 	err     error         // of the Shutdown that did the closing; set before closed
 
@@ -45,7 +46,7 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 	if err != nil {
 		return nil, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
 	}
-	h := &Host{options: options, ending: make(chan struct{}), closed: make(chan struct{})}
+	h := &Host{options: options, started: make(chan struct{}), ending: make(chan struct{}), closed: make(chan struct{})}
 	if len(options.Command) == 0 {
 		if h.node, err = process.FindNode(options.Node); err != nil {
 			return nil, &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
@@ -63,6 +64,7 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 		h.abort()
 		return nil, err
 	}
+	close(h.started)
 	return h, nil
 }
 
@@ -131,6 +133,9 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings *c
 	}
 	limit := newLimit(ctx, settings.timeout)
 	defer limit.stop()
+	if ctx.Err() != nil {
+		return limit.error(ctx, "not begun")
+	}
 	answer, e := h.exchange(ctx, limit, meta, argument)
 	if e != nil {
 		return e

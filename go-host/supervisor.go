@@ -26,6 +26,9 @@ func (h *Host) supervise(first chan<- error) {
 		if first != nil {
 			first <- err
 			first = nil
+			if err != nil && !h.hasStarted() { // Start reports it
+				return
+			}
 		}
 		if err != nil {
 			failures++
@@ -43,6 +46,16 @@ func (h *Host) supervise(first chan<- error) {
 		}
 	}
 	h.dismiss(leaving)
+}
+
+// hasStarted waits until it is known whether Start succeeds.
+func (h *Host) hasStarted() bool {
+	select {
+	case <-h.started:
+		return true
+	case <-h.life.Done():
+		return false
+	}
 }
 
 // pause waits before the next start, longer after each failure in a row, with jitter so that workers that died together
