@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -31,11 +32,13 @@ func readJSON[T any](w http.ResponseWriter, r *http.Request) (T, error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) error {
-	body, err := json.Marshal(value)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // this is no page: let people read it
+	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	return write(w, status, "application/json", append(body, '\n'))
+	return write(w, status, "application/json", body.Bytes())
 }
 
 // write returns no error for a client that has gone: there is no one left to tell.
