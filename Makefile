@@ -2,6 +2,7 @@
 
 GOLANGCI_VERSION := v2.15.0
 NODES ?= 18 20 22 24 26
+ADDR ?= 127.0.0.1:8080
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 ADDR ?= 127.0.0.1:8080
@@ -23,14 +24,18 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: require examples/storefront/legacy/node_modules/.stamp ## run the storefront example once, end by itself
-	@cd examples/storefront && go build -o build/ . ./demo && build/demo build/storefront
+demo: storefront ## run the storefront example once, end by itself
+	@cd examples/storefront && build/demo build/storefront
 
 .PHONY: serve
-serve: require examples/storefront/legacy/node_modules/.stamp ## leave the storefront example running (ADDR=127.0.0.1:8080)
-	@cd examples/storefront && go build -o build/ .
-	@echo "Try in another terminal (Ctrl-C here ends it):"; sed 's/127.0.0.1:8080/$(ADDR)/' examples/storefront/try.txt
+serve: storefront ## leave the storefront example running (ADDR=127.0.0.1:8080)
+	@echo "Try, from another terminal:"
+	@sed 's|http://127.0.0.1:8080|http://$(ADDR)|; s|^|  |' examples/storefront/try.txt
 	@cd examples/storefront && exec build/storefront -addr $(ADDR)
+
+.PHONY: storefront
+storefront: require examples
+	@cd examples/storefront && go build -o build/ . ./demo
 
 .PHONY: test
 test: require node_modules/.stamp examples ## run every test of both languages
