@@ -22,7 +22,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	ctx, cancel := context.WithTimeout(ctx, longest)
-	ok := run(ctx, os.Args[1], newScreen(os.Stdout))
+	ok := run(ctx, os.Args[1], newScreen(os.Stdout, ctx.Done()))
 	cancel()
 	stop()
 	if !ok {
@@ -34,7 +34,7 @@ func run(ctx context.Context, program string, out *screen) bool {
 	start := time.Now()
 	server, err := startServer(ctx, program)
 	if err != nil {
-		out.check(false, "the server starts: %v", err)
+		out.line("the server did not start: %v", err)
 		return false
 	}
 	tour := &tour{screen: out, client: client{base: server.url}, server: server}
@@ -42,17 +42,18 @@ func run(ctx context.Context, program string, out *screen) bool {
 	pids := tour.await(ctx, "both Node processes start", func(pids []int) bool { return len(pids) == 2 })
 	out.line("%s, Node processes %v", server.url, pids)
 
-	tour.validation(ctx)
-	tour.prices(ctx)
-	tour.mail(ctx)
-	tour.pdf(ctx)
-	tour.more(ctx)
-	tour.exception(ctx)
-	tour.endlessLoop(ctx)
-	tour.console(ctx)
-	tour.stats(ctx)
-	tour.end(ctx)
-
+	for _, step := range []func(context.Context){
+		tour.validation, tour.prices, tour.mail, tour.pdf, tour.more, tour.exception, tour.endlessLoop, tour.console,
+		tour.stats, tour.end,
+	} {
+		if ctx.Err() == nil {
+			step(ctx)
+		}
+	}
+	if ctx.Err() != nil {
+		out.line("ended before its time: %v, %v", context.Cause(ctx), server.stop())
+		return false
+	}
 	out.summary(time.Since(start))
 	return out.failed == 0
 }

@@ -11,15 +11,17 @@ import (
 type screen struct {
 	file   *os.File
 	colour bool
+	over   <-chan struct{} // from then on nothing can be expected any more
 	steps  int
 	passed int
 	failed int
 }
 
-func newScreen(file *os.File) *screen {
+func newScreen(file *os.File, over <-chan struct{}) *screen {
 	info, err := file.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return &screen{file: file, colour: terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	colour := terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return &screen{file: file, colour: colour, over: over}
 }
 
 func (s *screen) title(text string) { s.print(s.paint("1", text)) }
@@ -44,6 +46,9 @@ func (s *screen) quoted(text string, most int) {
 
 // check shows an expectation and whether it came true.
 func (s *screen) check(ok bool, format string, values ...any) { //nolint:revive // an expectation is a flag
+	if isClosed(s.over) {
+		return
+	}
 	mark := s.paint("32", "✓")
 	s.passed++
 	if !ok {
