@@ -5,7 +5,6 @@ NODES ?= 18 20 22 24 26
 ADDR ?= 127.0.0.1:8080
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
-ADDR ?= 127.0.0.1:8080
 
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
