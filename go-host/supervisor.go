@@ -23,6 +23,9 @@ func (h *Host) supervise(first chan<- error) {
 	var leaving *worker // to be drained when its replacement is ready
 	for h.pause(failures) {
 		w, err := h.boot(h.life)
+		if err == nil {
+			h.admit(w)
+		}
 		if first != nil {
 			first <- err
 			first = nil
@@ -36,7 +39,6 @@ func (h *Host) supervise(first chan<- error) {
 			continue
 		}
 		ready := time.Now()
-		h.admit(w)
 		h.dismiss(leaving)
 		leaving = h.watch(w)
 		if leaving == nil && time.Since(ready) < steadyTime {
