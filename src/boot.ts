@@ -20,11 +20,10 @@ export interface Booted {
  * `boot_failed`, or with `closed` when the host's life ended.
  */
 export async function boot(around: Surroundings): Promise<Booted> {
-  const hello = helloOf(around.settings);
   const worker = new Worker(around);
   const bounds = bound(worker, around);
   try {
-    worker.connection.hello(hello);
+    worker.connection.hello(around.hello);
     const { methods } = await worker.ready;
     checkHello(worker, around.settings);
     return { worker, methods };
@@ -37,7 +36,8 @@ export async function boot(around: Surroundings): Promise<Booted> {
   }
 }
 
-function helloOf(settings: Settings): Uint8Array {
+/** The host's hello. Throws `invalid_argument` for a source that is too long for it. */
+export function helloOf(settings: Settings): Uint8Array {
   const { convention, codec, source, maxPayload } = settings;
   const encodings: EncodingName[] = codec === "msgpack" ? ["json", "raw", codec] : ["json", "raw"];
   const options = { convention, codec, ...(source === undefined ? {} : { source }) };

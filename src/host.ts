@@ -1,4 +1,5 @@
 import { loadMsgpack } from "../protocol/codec.ts";
+import { helloOf } from "./boot.ts";
 import { RootbridgeError } from "./error.ts";
 import { WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
@@ -58,6 +59,7 @@ export class Host {
     });
     const charge = {
       settings,
+      hello: helloOf(settings),
       logger,
       log: new WorkerLog(logger),
       life: this.#life.signal,

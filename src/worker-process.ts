@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Readable, Writable } from "node:stream";
+import { finished, type Readable, type Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -19,7 +19,7 @@ export interface WorkerProcess {
   readonly pid: number | undefined;
   readonly input: Writable;
   readonly output: Readable;
-  /** Settles when the process is gone; it never rejects. */
+  /** Settles when the process is gone and its stderr was read; it never rejects. */
   readonly exited: Promise<Exit>;
   /** The last 8 KiB of its stderr, for errors. */
   stderrTail(): string;
@@ -41,18 +41,24 @@ export interface WorkerProcess {
  */
 export function spawnWorker(settings: Settings, onStderr: (line: string) => void): WorkerProcess {
   const subprocess = launch(settings);
-  const exited = awaitExit(subprocess);
+  const gone = awaitExit(subprocess);
   const lifeline = subprocess.stdio[3];
   lifeline.on("error", ignore);
   subprocess.stdin.on("error", ignore);
-  void exited.then(() => lifeline.destroy());
+  let alive = true;
+  void gone.then(() => {
+    alive = false;
+    lifeline.destroy();
+  });
   return {
     pid: subprocess.pid,
     input: subprocess.stdin,
     output: subprocess.stdout,
-    exited,
+    exited: gone.then((exit) => drain(subprocess.stderr).then(() => exit)),
     stderrTail: readStderr(subprocess.stderr, onStderr),
-    kill: (signal) => void subprocess.kill(signal),
+    kill: (signal) => {
+      if (alive) subprocess.kill(signal); // later its id may belong to another
+    },
     discard: () => {
       for (const stream of subprocess.stdio) stream?.destroy();
     },
@@ -122,6 +128,20 @@ function awaitExit(subprocess: Subprocess): Promise<Exit> {
     });
     void subprocess.then((result) => {
       resolve({ code: result.exitCode, signal: result.signal, cause: result.cause });
+    });
+  });
+}
+
+/** How long, in milliseconds, the stderr of a process that is gone is still read. */
+const drainTime = 500;
+
+/** Waits for its last words, but not for a descendant that left the group and holds it open. */
+function drain(stderr: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, drainTime);
+    finished(stderr, () => {
+      clearTimeout(timer);
+      resolve();
     });
   });
 }

@@ -20,6 +20,8 @@ import { type Exit, spawnWorker, type WorkerProcess } from "./worker-process.ts"
 /** What a worker needs of its host. */
 export interface Surroundings {
   readonly settings: Settings;
+  /** The payload of the host's hello. */
+  readonly hello: Uint8Array;
   readonly logger: Logger;
   readonly log: WorkerLog;
   /** Aborted when the host no longer starts workers. */
