@@ -96,8 +96,8 @@ export class FrameAnswers implements Answers {
   }
 }
 
-/** Streams have no form yet, and would otherwise arrive as empty objects. */
-function refuseStream(value: unknown): void {
+/** Throws a CodecError for streams: they have no form yet, and would otherwise arrive as empty objects. */
+export function refuseStream(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   const kind = streamKind(value as Record<PropertyKey, unknown>);
   if (kind) {
@@ -116,7 +116,8 @@ function streamKind(value: Record<PropertyKey, unknown>): string | undefined {
   return iterates ? "a generator" : undefined;
 }
 
-function unencodable(call: Call, error: unknown): ErrorObject {
+/** Describes why a result could not be encoded. */
+export function unencodable(call: Call, error: unknown): ErrorObject {
   const reason = error instanceof CodecError ? error.message : "the result can't be read";
   return { code: Code.UnencodableResult, message: `"${call.method}": ${reason}` };
 }

@@ -42,6 +42,14 @@ function adviceFor(error: ErrorObject, entry: string): string | undefined {
   return undefined;
 }
 
+/** Describes a top-level await that is pending for ever, for which Node alone would exit with 13 and say nothing. */
+export function describeNeverSettled(entry: string): ErrorObject {
+  return {
+    code: Code.BootFailed,
+    message: `${entry} did not load: its top-level await never settled, and nothing is left that could settle it`,
+  };
+}
+
 function stripsTypes(): boolean {
   return Boolean((nativeProcess.features as { typescript?: unknown }).typescript);
 }

@@ -144,7 +144,7 @@ class LineSplitter {
       typeof chunk === "string"
         ? Buffer.from(chunk)
         : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    if (consoleLevel && this.#partial.length === 0) this.#sendWhole(bytes, consoleLevel);
+    if (consoleLevel) this.#sendWhole(bytes, consoleLevel);
     else this.#split(bytes);
   }
 
@@ -155,6 +155,7 @@ class LineSplitter {
 
   /** A console method writes one message, of one line or more. */
   #sendWhole(bytes: Buffer, level: LogLevel): void {
+    this.end();
     const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
     const call = runningCall();
     this.#sink(metaOf(level, "console", call), cut(bytes.subarray(0, end), 0), Encoding.Raw);

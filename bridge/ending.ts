@@ -1,4 +1,8 @@
+import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
 import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+
+/** How long calls may still run after an uncaught error, in milliseconds. */
+export const FAILING_GRACE = 1_000;
 
 /** What an ending tells. */
 export interface EndingHandlers {
@@ -45,4 +49,19 @@ function watchExitCalls(handlers: EndingHandlers): void {
     configurable: true,
     enumerable: true,
   });
+}
+
+/** Describes an error that nothing caught. */
+export function describeFatal(thrown: unknown, origin: string): ErrorObject {
+  const error = describeError(thrown, Code.WorkerCrashed);
+  const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
+  error.message = `${what}: ${error.message}`;
+  return error;
+}
+
+/** Describes a call of process.exit, with the stack of who called it. */
+export function describeExitCall(call: Error, loading: boolean): ErrorObject {
+  const error = describeError(call, loading ? Code.BootFailed : Code.WorkerCrashed);
+  error.message += loading ? " while the code was loading" : " by the code";
+  return error;
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { close, createReadStream, open, read } from "node:fs";
 import net from "node:net";
 import { isatty, ReadStream as TtyReadStream } from "node:tty";
 import { Buffer, fstatSync } from "./intrinsics.ts";
@@ -11,6 +11,8 @@ export interface InputHandlers {
   onEnd(): void;
 }
 
+/** What a read stream uses, before these names lead elsewhere. */
+const files = { open, read, close };
 /** Bytes read at once. Linux pipes hold 64 KiB, or 1 MiB where the host enlarged them. */
 const READ_SIZE = 262_144;
 
@@ -86,7 +88,7 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
 function openStream(descriptor: number, handlers: InputHandlers, end: () => void) {
   const stream = isatty(descriptor)
     ? new TtyReadStream(descriptor)
-    : createReadStream("", { fd: descriptor, autoClose: false });
+    : createReadStream("", { fd: descriptor, autoClose: false, fs: files });
   stream.on("data", (chunk: Buffer) => handlers.onChunk(chunk));
   stream.on("end", end);
   stream.on("error", end);

@@ -1,5 +1,322 @@
-export class LineMode {
-  constructor(_output: number, _file: string | undefined) {}
-  read(_chunk: Uint8Array): void {}
-  end(): void {}
+import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec.ts";
+import { Code, type ErrorObject, encodeError } from "../protocol/error.ts";
+import { Encoding } from "../protocol/frame.ts";
+import type { LogLevel } from "../protocol/message.ts";
+import { refuseStream, unencodable } from "./answers.ts";
+import { describeBootError, describeNeverSettled } from "./boot-error.ts";
+import { Call, shareCurrentCall } from "./current-call.ts";
+import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
+import type { Input } from "./input.ts";
+import {
+  Buffer,
+  clearTimeout,
+  exitProcess,
+  isArray,
+  nativeProcess,
+  setTimeout,
+  writeSync,
+} from "./intrinsics.ts";
+import { type Answers, Invoker } from "./invoke.ts";
+import { LineReader } from "./line-reader.ts";
+import { loadFile } from "./loader.ts";
+import { Output } from "./output.ts";
+import { printToStderr } from "./redirect.ts";
+
+/** A request's place among the answers, which keep the order of the requests. */
+interface Slot {
+  traceId: unknown;
+  /** The answer, once it is there. */
+  answer?: string;
+  failed?: boolean;
+  timer?: NodeJS.Timeout;
+}
+
+/** What a line asks for. */
+interface Request {
+  method: string;
+  data: unknown;
+  timeout?: number;
+  traceId?: string;
+}
+
+const NO_FILE = "expected a FILE argument";
+const WRONG_USAGE = 2;
+
+/** Requests and answers as lines of JSON, for a shell or a small program. */
+export class LineMode implements Answers {
+  readonly #input: Input;
+  readonly #output: Output;
+  readonly #file: string;
+  #started = false;
+  readonly #reader = new LineReader((line) => this.#onLine(line));
+  /** Requests in their order whose answers are not written yet. */
+  readonly #slots: Slot[] = [];
+  readonly #slotOf = new Map<Call, Slot>();
+  /** Lines that came before the code was loaded. */
+  #early: (Uint8Array | undefined)[] = [];
+  #invoker: Invoker | undefined;
+  #bootError: ErrorObject | undefined;
+  #inputEnded = false;
+  #failing = false;
+  #lastFailed = false;
+  #ids = 0;
+
+  constructor(input: Input, outputDescriptor: number, file: string | undefined) {
+    this.#input = input;
+    this.#output = new Output(outputDescriptor, {
+      onGone: () => exitProcess(0),
+      onBacklog: () => {},
+    });
+    this.#file = file ?? this.#refuseUsage();
+  }
+
+  /** Reads a piece of input. */
+  read(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+    if (this.#started) return;
+    this.#started = true;
+    void this.#load(this.#file);
+  }
+
+  /** The input has ended. */
+  end(): void {
+    this.#reader.end();
+    this.#inputEnded = true;
+    this.#endIfDone();
+  }
+
+  #refuseUsage(): never {
+    writeSync(2, `rootbridge worker: ${NO_FILE}\n`);
+    return exitProcess(WRONG_USAGE);
+  }
+
+  async #load(file: string): Promise<void> {
+    const stuck = () => this.#onEmptyLoop(file);
+    nativeProcess.on("beforeExit", stuck);
+    shareCurrentCall((call, level, message, fields) => print(call, level, message, fields));
+    watchEndings({
+      onFatal: (error, origin) => this.#onFatal(error, origin, file),
+      onExitCalled: (exit) => this.#onExitCalled(exit),
+      onExit: () => this.#output.flushFinally(),
+    });
+    printToStderr();
+    this.#input.setHoldsLoop(false);
+    try {
+      const { exports } = await loadFile(file);
+      this.#invoker = new Invoker(exports, this);
+    } catch (error) {
+      this.#bootError ??= describeBootError(error, file);
+    }
+    this.#loaded();
+  }
+
+  #loaded(): void {
+    this.#input.setHoldsLoop(true);
+    const early = this.#early;
+    this.#early = [];
+    for (const line of early) this.#onLine(line);
+    this.#endIfDone();
+  }
+
+  #onLine(line: Uint8Array | undefined): void {
+    if (line?.length === 0) return;
+    if (!(this.#invoker || this.#bootError)) {
+      this.#early.push(line && Buffer.from(line));
+      return;
+    }
+    const slot: Slot = { traceId: undefined };
+    this.#slots.push(slot);
+    const refusal = this.#start(line, slot);
+    if (refusal) this.#answerError(slot, refusal);
+  }
+
+  /** Returns why the request was refused, if it was. */
+  #start(line: Uint8Array | undefined, slot: Slot): ErrorObject | undefined {
+    const request = line ? parseRequest(line) : lineTooLong();
+    slot.traceId = "traceId" in request ? request.traceId : undefined;
+    if ("code" in request) return request;
+    if (this.#bootError) return this.#bootError;
+    if (this.#failing) return unavailable();
+    this.#ids += 1;
+    const call = new Call(this.#ids, request, Encoding.Json);
+    this.#slotOf.set(call, slot);
+    if (request.timeout !== undefined) this.#startTimer(call, slot, request.timeout);
+    this.#invoker?.start(call, "value", request.data);
+    return undefined;
+  }
+
+  #startTimer(call: Call, slot: Slot, timeout: number): void {
+    slot.timer = setTimeout(() => {
+      call.cancel("deadline_exceeded");
+      this.error(call, deadlineExceeded(call.method, timeout));
+    }, timeout);
+  }
+
+  result(call: Call, value: unknown): void {
+    try {
+      refuseStream(value);
+      this.#settle(call, dataPart(value), false);
+    } catch (error) {
+      this.error(call, unencodable(call, error));
+    }
+  }
+
+  error(call: Call, error: ErrorObject): void {
+    this.#settle(call, errorPart(error), true);
+  }
+
+  late(call: Call, what: string): void {
+    print(call, "warn", `"${call.method}" ${what}`);
+  }
+
+  #settle(call: Call, part: string, failed: boolean): void {
+    const slot = this.#slotOf.get(call);
+    if (!slot || call.answered) return;
+    call.answered = true;
+    this.#slotOf.delete(call);
+    this.#answer(slot, part, failed);
+  }
+
+  #answerError(slot: Slot, error: ErrorObject): void {
+    this.#answer(slot, errorPart(error), true);
+  }
+
+  #answer(slot: Slot, part: string, failed: boolean): void {
+    clearTimeout(slot.timer);
+    const trace = slot.traceId === undefined ? "" : `"trace_id":${stringifyJson(slot.traceId)}`;
+    slot.answer = `{${[part, trace].filter((text) => text !== "").join(",")}}\n`;
+    slot.failed = failed;
+    this.#writeAnswers();
+    this.#endIfDone();
+  }
+
+  /** Writes the answers whose turn it is. */
+  #writeAnswers(): void {
+    for (let slot = this.#slots[0]; slot?.answer !== undefined; slot = this.#slots[0]) {
+      this.#slots.shift();
+      this.#lastFailed = slot.failed ?? false;
+      this.#output.write(Buffer.from(slot.answer));
+    }
+  }
+
+  #endIfDone(): void {
+    if (this.#slots.length > 0 || this.#early.length > 0) return;
+    if (!(this.#invoker || this.#bootError)) return;
+    if (this.#inputEnded || this.#failing) exitProcess(this.#exitCode());
+  }
+
+  #exitCode(): number {
+    return this.#lastFailed || this.#failing ? 1 : 0;
+  }
+
+  /** Nothing is open any more: what is pending stays so for ever. */
+  #onEmptyLoop(file: string): void {
+    if (!(this.#invoker || this.#bootError)) {
+      this.#bootError = describeNeverSettled(file);
+      this.#loaded();
+    }
+    this.#answerAll((method) => ({
+      code: Code.Exception,
+      message: `"${method}" never settled, and nothing is left that could settle it`,
+    }));
+  }
+
+  #onFatal(thrown: unknown, origin: string, file: string): void {
+    if (!this.#invoker) {
+      this.#bootError ??= describeBootError(thrown, file);
+      this.#loaded();
+      return;
+    }
+    const error = describeFatal(thrown, origin);
+    writeSync(2, `${error.stack ?? error.message}\n`);
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#endIfDone();
+    setTimeout(() => this.#answerAll(() => error), FAILING_GRACE);
+  }
+
+  #onExitCalled(exit: Error): number | undefined {
+    if (this.#slots.length === 0 && this.#early.length === 0) return undefined;
+    const error = describeExitCall(exit, !this.#invoker);
+    if (!this.#invoker) {
+      this.#bootError = error;
+      this.#loaded();
+    }
+    this.#answerAll(() => error);
+    return 1;
+  }
+
+  #answerAll(errorFor: (method: string) => ErrorObject): void {
+    for (const call of [...this.#slotOf.keys()]) this.error(call, errorFor(call.method));
+  }
+}
+
+function parseRequest(line: Uint8Array): Request | (ErrorObject & { traceId?: unknown }) {
+  let from: unknown;
+  try {
+    from = parseJson(line);
+  } catch {
+    return invalid("the line is not JSON");
+  }
+  if (typeof from !== "object" || from === null || isArray(from)) {
+    return invalid("the line is not a JSON object");
+  }
+  const { method, data, timeout, trace_id: traceId } = from as Record<string, unknown>;
+  if (typeof method !== "string") return { ...invalid("method is not a string"), traceId };
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0)) {
+    return { ...invalid("timeout is not a number over 0"), traceId };
+  }
+  const request: Request = { method, data };
+  if (timeout !== undefined) request.timeout = timeout;
+  if (typeof traceId === "string") request.traceId = traceId;
+  return request;
+}
+
+function invalid(problem: string): ErrorObject {
+  return {
+    code: Code.InvalidArgument,
+    message: `${problem}: expected {"method": text, "data": any, "timeout": milliseconds, "trace_id": text}`,
+  };
+}
+
+function lineTooLong(): ErrorObject {
+  return {
+    code: Code.TooLarge,
+    message: `expected a line of at most ${LineReader.MAX_LINE} bytes`,
+  };
+}
+
+function unavailable(): ErrorObject {
+  return { code: Code.WorkerUnavailable, message: "the worker is ending after an uncaught error" };
+}
+
+function deadlineExceeded(method: string, timeout: number): ErrorObject {
+  return {
+    code: Code.DeadlineExceeded,
+    message: `"${method}" had no result within ${timeout} ms, the request's timeout`,
+  };
+}
+
+function dataPart(value: unknown): string {
+  const bytes = bytesOf(value);
+  if (bytes)
+    return `"data":${stringifyJson(Buffer.from(bytes).toString("base64"))},"encoding":"base64"`;
+  const json = encodeJson(value);
+  return json === undefined ? "" : `"data":${json}`;
+}
+
+function errorPart(error: ErrorObject): string {
+  return `"error":${Buffer.from(encodeError(error)).toString()}`;
+}
+
+/** Where user code's log goes in this mode. */
+function print(
+  call: Call,
+  level: LogLevel,
+  message: string,
+  fields?: Record<string, unknown>,
+): void {
+  const { method, traceId } = call;
+  const record = { level, msg: message, method, trace_id: traceId, ...fields };
+  writeSync(2, `${stringifyJson(record)}\n`);
 }

@@ -28,7 +28,7 @@ function main(): void {
   const input = new Input(stdio.input, {
     onChunk: (chunk) => {
       mode ??= isLine(chunk)
-        ? new LineMode(stdio.output, file)
+        ? new LineMode(input, stdio.output, file)
         : new Session(input, stdio.output, file);
       mode.read(chunk);
     },

@@ -118,6 +118,12 @@ export class Output {
     return true;
   }
 
+  /** Adds bytes that are no frame. */
+  write(bytes: Uint8Array): void {
+    this.flush();
+    this.#write(bytes, false);
+  }
+
   /** Keeps what is added until release(), because more is about to come. */
   hold(): void {
     this.#held = true;

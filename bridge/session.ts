@@ -1,5 +1,5 @@
 import { CodecError, decodeValue, loadMsgpack } from "../protocol/codec.ts";
-import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import { Code, type ErrorObject } from "../protocol/error.ts";
 import {
   DEFAULT_MAX_PAYLOAD,
   Encoding,
@@ -23,11 +23,11 @@ import {
   MessageError,
 } from "../protocol/message.ts";
 import { FrameAnswers } from "./answers.ts";
-import { describeBootError } from "./boot-error.ts";
+import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Connection } from "./connection.ts";
 import { capturePrints, printLog } from "./console.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
-import { watchEndings } from "./ending.ts";
+import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import type { Input } from "./input.ts";
 import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
@@ -36,8 +36,6 @@ import { loadFile, loadSource } from "./loader.ts";
 type State = "hello" | "loading" | "ready" | "draining" | "failing" | "ended";
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
-/** How long calls may still run after an uncaught error, in milliseconds. */
-const FAILING_GRACE = 1_000;
 /** Exit codes. */
 const ENDED = 0;
 const FAILED = 1;
@@ -150,7 +148,7 @@ export class Session {
   }
 
   async #load(source: string | undefined): Promise<void> {
-    const stuck = () => this.#bootFailed(neverSettled(this.#entry));
+    const stuck = () => this.#bootFailed(describeNeverSettled(this.#entry));
     try {
       this.#entry = source === undefined ? (this.#file ?? "") : "the source given by the host";
       if (this.#msgpack) await loadMsgpack();
@@ -269,8 +267,7 @@ export class Session {
       this.#bootFailed(describeBootError(thrown, this.#entry));
       return;
     }
-    const error = describeError(thrown, Code.WorkerCrashed);
-    error.message = `${origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception"}: ${error.message}`;
+    const error = describeFatal(thrown, origin);
     if (this.#state === "failing") {
       this.#log(undefined, "error", error.stack ?? error.message);
       return;
@@ -289,9 +286,7 @@ export class Session {
     const loading = this.#state === "loading";
     this.#state = "ended";
     this.#flushPrints();
-    const error = describeError(call, loading ? Code.BootFailed : Code.WorkerCrashed);
-    error.message += loading ? ` while ${this.#entry} was loading` : " by the code";
-    this.#connection.sendError(0, error);
+    this.#connection.sendError(0, describeExitCall(call, loading));
     return loading ? FAILED : undefined;
   }
 
@@ -354,11 +349,4 @@ function reasonOf(meta: Uint8Array): "deadline_exceeded" | "canceled" {
   } catch {
     return "canceled";
   }
-}
-
-function neverSettled(entry: string): ErrorObject {
-  return {
-    code: Code.BootFailed,
-    message: `${entry} did not load: its top-level await never settled, and nothing is left that could settle it`,
-  };
 }
