@@ -3,7 +3,6 @@ package rootbridge_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -71,7 +70,7 @@ func benchHost(b *testing.B, codec rootbridge.Codec) *rootbridge.Host {
 	b.Helper()
 	return rootbridgetest.Start(b, `export const echo = async (v) => v;`, func(o *rootbridge.Options) {
 		o.Codec, o.Concurrency = codec, 64
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		o.Logger = slog.New(slog.DiscardHandler)
 	}, onTestNode)
 }
 

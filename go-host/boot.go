@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,10 +61,17 @@ func (h *Host) command() (process.Command, error) {
 }
 
 func (h *Host) environment() []string {
-	if h.options.ReplaceEnv {
-		return append([]string{}, h.options.Env...) // not nil, which would mean the program's own
+	env := []string{} // not nil, which would mean the program's own
+	if !h.options.ReplaceEnv {
+		env = slices.DeleteFunc(os.Environ(), isForThisProcess)
 	}
-	return append(os.Environ(), h.options.Env...)
+	return append(env, h.options.Env...)
+}
+
+// isForThisProcess tells whether a variable names descriptors that a worker does not have: those which a parent in Node,
+// or a parent of this protocol, gave to this program.
+func isForThisProcess(variable string) bool {
+	return strings.HasPrefix(variable, "NODE_CHANNEL_") || strings.HasPrefix(variable, "ROOTBRIDGE_FDS=")
 }
 
 func (h *Host) spawnError(err error) *Error {

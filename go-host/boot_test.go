@@ -99,7 +99,7 @@ func TestAMissingOrTooOldNodeIsSaidInOneLine(t *testing.T) {
 	old := writeFile(t, dir, "old-node", "#!/bin/sh\nif [ \"$1\" = --version ]; then echo v12.22.12; else echo 'SyntaxError: Unexpected token ?' >&2; exit 1; fi\n")
 	other := writeFile(t, dir, "other", "#!/bin/sh\necho 'python 3.11'\n")
 	for _, path := range []string{old, other} {
-		if err := os.Chmod(path, 0o700); err != nil { //nolint:gosec // it must be executable
+		if err := os.Chmod(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,6 +182,8 @@ func TestTheWorkerSeesItsEntryAsNodeWouldStartIt(t *testing.T) {
 
 func TestTheEnvironmentIsAddedToOrReplaced(t *testing.T) {
 	t.Setenv("HOST_VARIABLE", "host")
+	t.Setenv("NODE_CHANNEL_FD", "3") // as for a Go program that was started by a Node program
+	t.Setenv("ROOTBRIDGE_FDS", "8,9")
 	source := `export const env = () => [process.env.HOST_VARIABLE ?? null, process.env.OWN ?? null];`
 	added := start(t, source, with(func(o *rootbridge.Options) { o.Env = []string{"OWN=own"} }))
 	if got := call[[]string](t, added, "env", nil); got[0] != "host" || got[1] != "own" {

@@ -39,12 +39,26 @@ func WithConvention(c Convention) CallOption {
 // Args is a list of arguments: host.Call(ctx, "add", rootbridge.Args{1, 2}, &sum) calls add(1, 2).
 type Args []any
 
-type traceIDKey struct{}
+type (
+	traceIDKey     struct{}
+	traceparentKey struct{}
+)
 
 // ContextWithTraceID returns a context whose calls carry a trace id, as WithTraceID does for one call. Middleware sets it
 // once for all calls of a request.
 func ContextWithTraceID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, traceIDKey{}, id)
+}
+
+// TraceID returns the trace id that ContextWithTraceID put into the context, or "".
+func TraceID(ctx context.Context) string {
+	id, _ := ctx.Value(traceIDKey{}).(string)
+	return id
+}
+
+// ContextWithTraceparent returns a context whose calls carry a W3C traceparent, as WithTraceparent does for one call.
+func ContextWithTraceparent(ctx context.Context, traceparent string) context.Context {
+	return context.WithValue(ctx, traceparentKey{}, traceparent)
 }
 
 // Func returns a JavaScript function as a Go function. It neither looks the method up nor calls it.

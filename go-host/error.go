@@ -123,16 +123,29 @@ func (e *Error) Unwrap() []error {
 	return causes
 }
 
+// DecodeFields stores the JavaScript error's own properties, such as a status or a code of its own, in out, a pointer to a
+// struct with encoding/json's tags or to a map. Its errors are those of encoding/json.
+func (e *Error) DecodeFields(out any) error {
+	fields, err := json.Marshal(e.Fields)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(fields, out)
+}
+
 // LogValue logs what a log may hold: no fields and no values.
 func (e *Error) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("code", string(e.Code)), slog.String("message", e.Message)}
+	attrs := []slog.Attr{slog.String("message", e.Message)}
 	for _, attr := range []slog.Attr{
-		slog.String("method", e.Method), slog.String("name", e.Name),
+		slog.String("code", string(e.Code)), slog.String("method", e.Method), slog.String("name", e.Name),
 		slog.String("stack", e.Stack), slog.String("stderr", e.Stderr),
 	} {
 		if attr.Value.String() != "" {
 			attrs = append(attrs, attr)
 		}
+	}
+	if e.Cause != nil {
+		attrs = append(attrs, slog.Any("cause", e.Cause))
 	}
 	if e.WorkerPID != 0 {
 		attrs = append(attrs, slog.Int("worker", e.WorkerPID))

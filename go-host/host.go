@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"rootbridge/internal/conn"
@@ -108,7 +109,10 @@ func (h *Host) Call(ctx context.Context, method string, in, out any, options ...
 		option(&settings)
 	}
 	if settings.traceID == "" {
-		settings.traceID, _ = ctx.Value(traceIDKey{}).(string)
+		settings.traceID = TraceID(ctx)
+	}
+	if settings.traceparent == "" {
+		settings.traceparent, _ = ctx.Value(traceparentKey{}).(string)
 	}
 	err := h.call(ctx, method, in, out, &settings)
 	h.counters.count(err)
@@ -207,7 +211,7 @@ func (h *Host) exchange(ctx context.Context, limit *limit, meta frame.CallMeta, 
 		case err == nil:
 			return call, nil
 		case errors.Is(err, errAbandoned):
-			return nil, h.overdue(ctx, limit, slot.Resource)
+			return nil, h.overdue(ctx, limit, slot.Resource, meta)
 		case !call.Sent():
 			h.pool.Release(slot)
 		}
@@ -250,8 +254,8 @@ func (h *Host) queueError(ctx context.Context, limit *limit, err error) *Error {
 }
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
-func (h *Host) overdue(ctx context.Context, limit *limit, w *worker) *Error {
-	w.probe()
+func (h *Host) overdue(ctx context.Context, limit *limit, w *worker, meta frame.CallMeta) *Error {
+	w.suspect(meta.Method, meta.TraceID)
 	e := limit.error(ctx, "running; the function may still be")
 	e.WorkerPID = w.pid()
 	return e
@@ -262,7 +266,7 @@ func (h *Host) overdue(ctx context.Context, limit *limit, w *worker) *Error {
 func (h *Host) Methods() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]string(nil), h.methods...)
+	return slices.Clone(h.methods)
 }
 
 // Close shuts the host down within Options.DrainTimeout; see Shutdown. It returns nil when every call in flight had ended

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -96,7 +97,7 @@ func (h *Host) noteFailure(err error, failures int) {
 // admit lets calls reach a worker.
 func (h *Host) admit(w *worker) {
 	h.mu.Lock()
-	h.methods = w.methods
+	h.methods = slices.Sorted(slices.Values(w.methods))
 	h.mu.Unlock()
 	h.slots.Go(w.serve)
 	h.counters.boots.Add(1)

@@ -31,7 +31,7 @@ type worker struct {
 
 	ended   chan struct{} // closed when the connection has ended and the process was waited for
 	retired chan string   // cap 1; gets the reason for which the worker should be replaced
-	probing atomic.Bool
+	probe   probe
 
 	mu       sync.Mutex
 	fatal    *Error // what the worker said just before its end
@@ -167,60 +167,6 @@ func (w *worker) retire(reason string) {
 	}
 }
 
-// probe finds out, after a call became overdue, whether the worker's event loop still turns. One that does not, for
-// KillGrace, is killed. One that does keeps its other calls, unless too many of its slots hold calls that nobody waits for.
-func (w *worker) probe() {
-	if w.probing.Swap(true) {
-		return
-	}
-	pongs := w.conn.Pongs()
-	w.conn.Ping()
-	w.awaitPong(pongs)
-}
-
-func (w *worker) awaitPong(pongs uint64) {
-	received := w.conn.Received()
-	time.AfterFunc(w.host.options.KillGrace, func() {
-		switch {
-		case w.hasExited():
-		case w.conn.Pongs() > pongs:
-			w.probing.Store(false)
-			w.retireIfClogged()
-		case w.conn.Received() > received: // busy, but getting on
-			w.awaitPong(pongs)
-		default:
-			w.killBlocked()
-		}
-	})
-}
-
-func (w *worker) hasExited() bool {
-	select {
-	case <-w.process.Exited():
-		return true
-	default:
-		return false
-	}
-}
-
-func (w *worker) killBlocked() {
-	grace := w.host.options.KillGrace
-	w.host.options.Logger.Warn("killing a worker whose event loop is blocked", "worker", w.pid(), "grace", grace)
-	w.kill(&Error{
-		Code: CodeWorkerCrashed,
-		Message: fmt.Sprintf("the worker was killed: a call on it was overdue and its event loop was blocked for %v "+
-			"(Options.KillGrace); the function may have run", grace),
-	})
-}
-
-// retireIfClogged replaces a worker when half of its slots or more hold abandoned calls.
-func (w *worker) retireIfClogged() {
-	_, abandoned := w.conn.InFlight()
-	if 2*abandoned >= w.host.options.Concurrency {
-		w.retire(fmt.Sprintf("%d of its %d slots hold calls that nobody waits for", abandoned, w.host.options.Concurrency))
-	}
-}
-
 // Settled frees the call's place.
 func (w *worker) Settled(*conn.Call) { w.host.pool.Release(w.slot) }
 
@@ -238,6 +184,9 @@ func (w *worker) Fatal(payload []byte) {
 		w.fatal = fatal
 	}
 }
+
+// Pong shows that the event loop turns.
+func (w *worker) Pong() { w.alive() }
 
 // Goaway replaces the worker.
 func (w *worker) Goaway(meta frame.GoawayMeta) {

@@ -21,6 +21,8 @@ type Handler interface {
 	Log(meta frame.LogMeta, id uint32, encoding frame.Encoding, payload []byte)
 	// Fatal is called for an error frame that is about the connection.
 	Fatal(payload []byte)
+	// Pong is called for the answer to each Ping.
+	Pong()
 	// Goaway is called when the worker wants to be replaced.
 	Goaway(meta frame.GoawayMeta)
 	// Unwritable is called, at most once and from any goroutine, when the worker's stdin takes no more bytes.
@@ -74,7 +76,6 @@ type Conn struct {
 	handler    Handler
 	maxPayload int // of the peer
 	received   atomic.Uint64
-	pongs      atomic.Uint64
 	late       atomic.Uint64
 	strays     atomic.Uint64
 
@@ -135,7 +136,7 @@ func (c *Conn) dispatch(f frame.Frame) error {
 	case frame.Hello:
 		return &frame.BrokenError{Reason: "a second hello"}
 	case frame.Pong:
-		c.pongs.Add(1)
+		c.handler.Pong()
 	default:
 		c.strays.Add(1)
 	}
@@ -246,7 +247,7 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 	return true
 }
 
-// Ping asks the worker for a sign of life, which shows in Pongs once its event loop has come to it.
+// Ping asks the worker for a sign of life, which the handler gets once its event loop has come to it.
 func (c *Conn) Ping() { c.write(frame.Ping, 0, nil, nil) }
 
 // Goaway tells the worker to finish what it runs and to end. No call can be sent after it.
@@ -274,9 +275,6 @@ func (c *Conn) Quiet() <-chan struct{} {
 
 // Received is the number of frames received so far.
 func (c *Conn) Received() uint64 { return c.received.Load() }
-
-// Pongs is the number of pings answered so far.
-func (c *Conn) Pongs() uint64 { return c.pongs.Load() }
 
 // Late is the number of answers dropped because nobody waited for them any more.
 func (c *Conn) Late() uint64 { return c.late.Load() }

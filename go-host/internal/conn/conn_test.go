@@ -362,4 +362,6 @@ func (p *peer) Goaway(frame.GoawayMeta) { p.mu.Lock(); defer p.mu.Unlock(); p.go
 
 func (p *peer) Fatal(payload []byte) { p.mu.Lock(); defer p.mu.Unlock(); p.fatalText = string(payload) }
 
+func (p *peer) Pong() {}
+
 func (p *peer) Log(frame.LogMeta, uint32, frame.Encoding, []byte) {}

@@ -69,6 +69,8 @@ func (*counter) Log(frame.LogMeta, uint32, frame.Encoding, []byte) {}
 
 func (*counter) Fatal([]byte) {}
 
+func (*counter) Pong() {}
+
 func (*counter) Goaway(frame.GoawayMeta) {}
 
 func (*counter) Unwritable(error) {}

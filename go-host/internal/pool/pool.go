@@ -42,6 +42,7 @@ type Slot[T any] struct {
 
 	capacity int
 	users    int
+	paused   bool
 	draining bool
 }
 
@@ -53,7 +54,8 @@ type waiter[T any] struct {
 
 // Stats is a snapshot of a pool.
 type Stats struct {
-	Slots    int // resources that take users
+	Slots    int // resources that take users, when they have room
+	Paused   int // resources that may take users again
 	Draining int // resources that only finish
 	Users    int
 	Queued   int
@@ -98,7 +100,7 @@ func (p *Pool[T]) refusalLocked() error {
 func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
 	var best *Slot[T]
 	for _, slot := range p.slots {
-		if slot.draining || slot.users >= slot.capacity {
+		if slot.draining || slot.paused || slot.users >= slot.capacity {
 			continue
 		}
 		if best == nil || slot.users < best.users {
@@ -179,6 +181,21 @@ func (p *Pool[T]) Drain(slot *Slot[T]) {
 	slot.draining = true
 }
 
+// Pause keeps new users from a slot until Resume.
+func (p *Pool[T]) Pause(slot *Slot[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot.paused = true
+}
+
+// Resume lets new users have a slot again.
+func (p *Pool[T]) Resume(slot *Slot[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slot.paused = false
+	p.grantLocked()
+}
+
 // Remove drains a slot and forgets it. Its users release it as usual.
 func (p *Pool[T]) Remove(slot *Slot[T]) {
 	p.Drain(slot)
@@ -237,9 +254,12 @@ func (p *Pool[T]) Stats() Stats {
 	stats := Stats{Queued: p.waiters.Len()}
 	for _, slot := range p.slots {
 		stats.Users += slot.users
-		if slot.draining {
+		switch {
+		case slot.draining:
 			stats.Draining++
-		} else {
+		case slot.paused:
+			stats.Paused++
+		default:
 			stats.Slots++
 		}
 	}

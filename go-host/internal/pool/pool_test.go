@@ -155,6 +155,27 @@ func TestADrainingSlotTakesNobodyAndARemovedOneIsForgotten(t *testing.T) {
 	}
 }
 
+func TestAPausedSlotTakesNobodyUntilItIsResumed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		slot := pool.NewSlot(1, 2)
+		p.Add(slot)
+		p.Pause(slot)
+		served := false
+		go func() { acquire(t, p); served = true }()
+		synctest.Wait()
+		if served || p.Stats() != (pool.Stats{Paused: 1, Queued: 1}) {
+			t.Errorf("served: %v, %+v", served, p.Stats())
+		}
+		p.Resume(slot)
+		synctest.Wait()
+		if !served {
+			t.Error("the waiter was forgotten")
+		}
+	})
+}
+
 func TestABrokenPoolFailsAtOnceUntilAResourceIsAdded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,9 +64,12 @@ func TestTheProcessGroupEndsWithTheProcess(t *testing.T) {
 
 func TestAChildThatOutlivesTheProcessEndsWithIt(t *testing.T) {
 	t.Parallel()
-	p := shell(t, `sh -c 'echo $$; exec sleep 1000' </dev/null & exit 3`)
+	p := shell(t, `sh -c 'echo $$; exec sleep 1000' </dev/null & read line; exit 3`)
 	child, err := strconv.Atoi(readLine(t, p))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Stdin.WriteString("end\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-p.Done()
@@ -133,41 +135,6 @@ func TestAMissingProgramIsAnErrorThatLeavesNoDescriptor(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/program") {
 		t.Errorf("got %v", err)
 	}
-}
-
-// The program itself is killed here, so it runs as a process of its own: this test's binary in another role.
-func TestWorkersEndWhenTheirHostIsKilled(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("PROCESS_TEST_ROLE") == "host" {
-		playHost()
-	}
-	self := exec.Command(os.Args[0], "-test.run=^TestWorkersEndWhenTheirHostIsKilled$") //nolint:noctx // killed below
-	self.Env = append(os.Environ(), "PROCESS_TEST_ROLE=host")
-	stdout, err := self.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := self.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var worker int
-	if _, err := fmt.Fscanln(stdout, &worker); err != nil {
-		t.Fatal(err)
-	}
-	_ = self.Process.Kill()
-	_ = self.Wait()
-	awaitGone(t, worker)
-}
-
-// playHost starts a worker that reads nothing and ignores what can be ignored, and waits to be killed.
-func playHost() {
-	spawner := process.NewSpawner()
-	p, err := spawner.Start(process.Command{Path: "/bin/sh", Args: []string{"-c", "trap '' TERM HUP INT; while :; do :; done"}}, discard)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(p.PID()) //nolint:forbidigo // the parent test reads it
-	select {}
 }
 
 func shell(t *testing.T, script string) *process.Process {
