@@ -47,7 +47,7 @@ func answering(route route, logger *slog.Logger) http.Handler {
 		if err == nil {
 			return
 		}
-		traceID := w.Header().Get(traceHeader)
+		traceID := rootbridge.TraceID(r.Context())
 		status, problem := explain(err)
 		problem.TraceID = traceID
 		if status == http.StatusServiceUnavailable {
@@ -79,9 +79,14 @@ func explain(err error) (int, problem) {
 
 // meantForClients finds the errors that the old backend throws on purpose: they carry a statusCode and a code.
 func meantForClients(err *rootbridge.Error) (status int, code string, ok bool) {
-	statusCode, _ := err.Fields["statusCode"].(float64)
-	code, _ = err.Fields["code"].(string)
-	return int(statusCode), code, statusCode >= 400 && statusCode < 500
+	var fields struct {
+		StatusCode int    `json:"statusCode"`
+		Code       string `json:"code"`
+	}
+	if err.DecodeFields(&fields) != nil {
+		return 0, "", false
+	}
+	return fields.StatusCode, fields.Code, fields.StatusCode >= 400 && fields.StatusCode < 500
 }
 
 // logError logs a *rootbridge.Error as a group, with its code and its JavaScript stack, where it is worth a look.

@@ -24,10 +24,10 @@ func (t *tour) console(ctx context.Context) {
 func (t *tour) stats(ctx context.Context) {
 	t.step("The sums", "GET /stats, GET /methods")
 	stats := t.get(ctx, "/stats", "demo-stats")
-	failed, _ := stats.at("Failed").(object)
-	t.line("  calls      %v answered, failed: %v", stats.at("Succeeded"), failed)
-	t.line("  processes  %v started, %v replaced", stats.at("Boots"), stats.at("Restarts"))
-	t.check(len(failed) == 2 && failed["deadline_exceeded"] == 1.0 && failed["exception"] == 2.0 && stats.at("Restarts") == 1.0,
+	failed, _ := stats.at("failed").(object)
+	t.line("  calls      %v answered, failed: %v", stats.at("succeeded"), failed)
+	t.line("  processes  %v started, %v replaced", stats.at("boots"), stats.at("restarts"))
+	t.check(len(failed) == 2 && failed["deadline_exceeded"] == 1.0 && failed["exception"] == 2.0 && stats.at("restarts") == 1.0,
 		"two exceptions and one endless loop: nothing else went wrong")
 	methods, _ := t.get(ctx, "/methods", "demo-methods").at().([]any)
 	t.line("  methods    %v", methods)
