@@ -106,7 +106,7 @@ export class Connection {
 
   /** False once the worker takes no calls any more. */
   get open(): boolean {
-    return !this.#leaving && this.#failure === undefined;
+    return !this.#leaving && this.#failure === undefined && this.#input.writable;
   }
 
   /** Sends a call on an open connection and returns its id. */

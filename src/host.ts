@@ -46,6 +46,9 @@ export class Host {
   readonly #life = new AbortController();
   readonly #supervisors: readonly Supervisor[];
   #methods: readonly string[] = [];
+  /** Calls that somebody waits for. */
+  #calls = 0;
+  readonly #onQuiet: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -147,10 +150,13 @@ export class Host {
   }
 
   async #run(request: Request): Promise<unknown> {
+    this.#calls++;
     try {
       return await this.#exchange(request);
     } finally {
       request.stop();
+      this.#calls--;
+      this.#tellQuiet();
     }
   }
 
@@ -176,14 +182,25 @@ export class Host {
   async #shutdown(timeout: number): Promise<void> {
     this.#pool.close(new RootbridgeError({ code: "closed", message: "the host is closed" }));
     this.#life.abort();
-    const workers = this.#pool.resources();
-    const quiet = Promise.all(workers.map(({ connection }) => connection.quiet()));
-    const drained = await within(timeout, quiet);
-    await Promise.all(workers.map((worker) => worker.stop()));
+    const drained = await within(timeout, this.#quiet());
+    await Promise.all(this.#pool.resources().map((worker) => worker.stop()));
     await Promise.all(this.#supervisors.map(({ done }) => done));
     if (drained) return;
     const message = `calls were still in flight after ${timeout} ms and were cut off`;
     throw new RootbridgeError({ code: "deadline_exceeded", message });
+  }
+
+  /** Settles when nobody waits for a call. */
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onQuiet.push(resolve);
+      this.#tellQuiet();
+    });
+  }
+
+  #tellQuiet(): void {
+    if (this.#calls > 0) return;
+    for (const tell of this.#onQuiet.splice(0)) tell();
   }
 }
 

@@ -220,15 +220,13 @@ export class Worker {
     this.#retired.resolve(`it asked to be replaced: ${meta.reason}`);
   }
 
-  /** A worker that takes no more calls is killed: those in flight on it could wait for ever. */
+  /** A worker that closed its stdin is killed: the calls in flight on it could wait for ever. */
   #unwritable(): void {
-    const reason = this.#sign({
-      code: "worker_crashed",
-      message: "the worker closed its stdin and was killed; the function may have run",
-    });
-    setTimeout(() => {
-      if (this.connection.waiting > 0) this.kill(reason);
-    }, this.#around.settings.killGrace).unref();
+    this.onLeaving();
+    const message = "the worker closed its stdin and was killed; the function may have run";
+    const kill = (): void => this.kill(this.#sign({ code: "worker_crashed", message }));
+    const timer = setTimeout(kill, this.#around.settings.killGrace);
+    void this.ended.then(() => clearTimeout(timer));
   }
 
   async #finish(reason: Error | undefined): Promise<void> {

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import {
+  collectLogs,
+  failure,
+  isAlive,
+  startHost,
+  temporaryFolder,
+  until,
+} from "../support/host.ts";
+
+describe("a worker that dies", { concurrency: true }, () => {
+  test("fails the calls on it and is replaced", async (t) => {
+    const host = await startHost(t);
+    const pid = await host.call<number>("pid");
+    const neighbour = failure(host.call("sleep", 60_000), "worker_crashed");
+    const error = await failure(host.call("die"), "worker_crashed");
+    assert.match(error.message, /SIGKILL/);
+    assert.equal(error.workerPid, pid);
+    await neighbour;
+    assert.notEqual(await host.call("pid"), pid);
+    const { boots, restarts, failed } = host.stats();
+    assert.deepEqual(
+      { boots, restarts, failed },
+      { boots: 2, restarts: 1, failed: { worker_crashed: 2 } },
+    );
+  });
+
+  test("by process.exit says so, with the code and who called it", async (t) => {
+    const host = await startHost(t);
+    const error = await failure(host.call("exit", 0), "worker_crashed");
+    assert.match(error.message, /process\.exit\(0\)/);
+    assert.match(String((error.cause as Error).stack), /legacy\.js/);
+    assert.equal(await host.call("echo", 1), 1);
+  });
+
+  test("by an exception that nobody catches says which", async (t) => {
+    const host = await startHost(t);
+    const error = await failure(host.call("crash"), "worker_crashed");
+    assert.match(error.message, /left behind/);
+    assert.equal(await host.call("echo", 1), 1);
+  });
+
+  test("by a signal from outside, at rest, costs no call", async (t) => {
+    const host = await startHost(t);
+    const pid = await host.call<number>("pid");
+    process.kill(pid, "SIGKILL");
+    await until(() => host.stats().restarts === 1, "the host knows");
+    assert.notEqual(await host.call("pid"), pid);
+    assert.deepEqual(host.stats().failed, {});
+  });
+
+  test("takes its children along", async (t) => {
+    const host = await startHost(t);
+    const child = await host.call<number>("spawn");
+    await failure(host.call("die"), "worker_crashed");
+    await until(() => !isAlive(child), "the child has ended");
+  });
+
+  test("and can't be replaced makes calls fail at once, with the reason, until it can", async (t) => {
+    const marker = join(temporaryFolder(t), "broken");
+    const { logger, lines } = collectLogs();
+    const source = `
+      import { existsSync } from "node:fs";
+      if (existsSync(${JSON.stringify(marker)})) throw new Error("out of order");
+      export const echo = (value) => value;
+      export const die = () => process.kill(process.pid, "SIGKILL");`;
+    const host = await startHost(t, { source, logger });
+    writeFileSync(marker, "");
+    await failure(host.call("die"), "worker_crashed");
+    const error = await failure(host.call("echo", 1), "worker_unavailable");
+    assert.match(error.message, /starting one keeps failing.*out of order/);
+    assert.ok(host.stats().bootFailures >= 2);
+    assert.ok(lines.some(({ message }) => message === "a worker did not start"));
+    assert.ok(existsSync(marker));
+    rmSync(marker);
+    await until(() => host.stats().ready === 1, "a worker is ready again");
+    assert.equal(await host.call("echo", 1), 1);
+  });
+});
+
+describe("inTurn", { concurrency: true }, () => {
+  test("keeps the next calls away from a worker that is about to die", async (t) => {
+    const host = await startHost(t, { inTurn: true });
+    const exit = failure(host.call("exit", 3), "worker_crashed");
+    const next = [1, 2, 3].map((n) => host.call("echo", n));
+    await exit;
+    assert.deepEqual(await Promise.all(next), [1, 2, 3]);
+  });
+
+  test("keeps the next calls away from a loop without end", async (t) => {
+    const host = await startHost(t, { inTurn: true, killGrace: 100 });
+    const loop = failure(host.call("loop", undefined, { timeout: 100 }), "deadline_exceeded");
+    const next = host.call("echo", 1);
+    const hasty = failure(host.call("echo", 1, { timeout: 50 }), "deadline_exceeded");
+    assert.match((await hasty).message, /waiting for a worker/);
+    await loop;
+    assert.equal(await next, 1);
+  });
+
+  test("still lets calls run at the same time", async (t) => {
+    const host = await startHost(t, { inTurn: true });
+    const never = host.call("never", undefined, { timeout: 500 });
+    assert.equal(await host.call("sleep", 5), 5);
+    await failure(never, "deadline_exceeded");
+  });
+});

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { failure, fixture, isAlive, startHost, temporaryFolder, until } from "../support/host.ts";
+
+describe("an overdue call", { concurrency: true }, () => {
+  test("ends for its caller, and its late reply is dropped and counted", async (t) => {
+    const host = await startHost(t);
+    const error = await failure(host.call("sleep", 400, { timeout: 50 }), "deadline_exceeded");
+    assert.match(error.message, /within 50 ms .*while running/);
+    assert.equal(host.stats().lateReplies, 0);
+    assert.equal(await host.call("echo", "next"), "next");
+    await until(() => host.stats().lateReplies === 1, "the late reply has come");
+    assert.equal(host.stats().inFlight, 0);
+    assert.equal(host.stats().failed.deadline_exceeded, 1);
+  });
+
+  test("keeps its place until it settles", async (t) => {
+    const host = await startHost(t, { concurrency: 1, queueLimit: 0, killGrace: 60_000 });
+    await failure(host.call("sleep", 300, { timeout: 50 }), "deadline_exceeded");
+    await failure(host.call("echo", 1), "overloaded");
+    await until(() => host.stats().inFlight === 0, "the call has settled");
+    assert.equal(await host.call("echo", 1), 1);
+  });
+
+  test("is seen by the function as an aborted signal, as is one that its caller gave up", async (t) => {
+    const host = await startHost(t, { entry: fixture("modern.mjs") });
+    const folder = temporaryFolder(t);
+    const [late, left] = [join(folder, "late"), join(folder, "left")];
+    await failure(host.call("waitForAbort", late, { timeout: 50 }), "deadline_exceeded");
+    const caller = new AbortController();
+    const call = failure(host.call("waitForAbort", left, { signal: caller.signal }), "canceled");
+    await until(() => host.stats().workers[0]?.calls === 2, "the call is on its way");
+    caller.abort(new Error("went home"));
+    assert.equal(((await call).cause as Error).message, "went home");
+    await until(() => existsSync(late) && existsSync(left), "both were told");
+    assert.equal(readFileSync(late, "utf8"), "TimeoutError");
+    assert.equal(readFileSync(left, "utf8"), "AbortError");
+  });
+
+  test("that was given up before it began is never sent", async (t) => {
+    const host = await startHost(t);
+    await failure(host.call("echo", 1, { signal: AbortSignal.abort() }), "canceled");
+    assert.equal(host.stats().workers[0]?.calls, 0);
+  });
+
+  test("in a loop without end has its worker killed and replaced", async (t) => {
+    const host = await startHost(t, { killGrace: 100 });
+    const pid = await host.call<number>("pid");
+    const loop = failure(host.call("loop", undefined, { timeout: 100 }), "deadline_exceeded");
+    const neighbour = await failure(host.call("echo", 1), "worker_crashed");
+    assert.match(neighbour.message, /event loop was blocked for 100 ms/);
+    await loop;
+    assert.notEqual(await host.call("pid"), pid);
+    assert.equal(host.stats().restarts, 1);
+    assert.equal(isAlive(pid), false);
+  });
+
+  test("in a loop without end leaves other workers alone", async (t) => {
+    const host = await startHost(t, { workers: 2, killGrace: 100, concurrency: 1 });
+    await until(() => host.stats().ready === 2, "both workers are ready");
+    const loop = failure(host.call("loop", undefined, { timeout: 200 }), "deadline_exceeded");
+    let rounds = 0;
+    while (host.stats().restarts === 0) {
+      assert.equal(await host.call("echo", rounds), rounds);
+      rounds++;
+    }
+    await loop;
+    assert.ok(rounds > 0);
+  });
+
+  test("that is slow but lets the loop turn does not cost its neighbours anything", async (t) => {
+    const host = await startHost(t, { killGrace: 300 });
+    const pid = await host.call("pid");
+    const neighbour = host.call("sleep", 1_000);
+    await failure(host.call("sleep", 900, { timeout: 50 }), "deadline_exceeded");
+    assert.equal(await neighbour, 1_000);
+    assert.equal(await host.call("pid"), pid);
+    assert.equal(host.stats().restarts, 0);
+  });
+
+  test("has its worker replaced, new first, when half of the places hold such calls", async (t) => {
+    const host = await startHost(t, { concurrency: 4, killGrace: 200, drainTimeout: 200 });
+    const pid = await host.call<number>("pid");
+    const never = () =>
+      failure(host.call("never", undefined, { timeout: 20 }), "deadline_exceeded");
+    await Promise.all([never(), never()]);
+    while ((await host.call("pid")) === pid); // no call fails meanwhile
+    await until(() => host.stats().draining === 0, "the old worker has ended");
+    assert.equal(isAlive(pid), false);
+    const { restarts, ready, draining, inFlight } = host.stats();
+    assert.deepEqual(
+      { restarts, ready, draining, inFlight },
+      { restarts: 1, ready: 1, draining: 0, inFlight: 0 },
+    );
+  });
+
+  test("takes the children of a killed worker along", async (t) => {
+    const host = await startHost(t, { killGrace: 100 });
+    const child = await host.call<number>("spawn");
+    assert.equal(isAlive(child), true);
+    await failure(host.call("loop", undefined, { timeout: 100 }), "deadline_exceeded");
+    await until(() => !isAlive(child), "the child has ended");
+  });
+});
