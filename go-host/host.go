@@ -136,7 +136,6 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings *c
 		return e
 	}
 	limit := newLimit(ctx, settings.timeout)
-	defer limit.stop()
 	if ctx.Err() != nil {
 		return limit.error(ctx, "not begun")
 	}
@@ -196,16 +195,16 @@ func (h *Host) accept(in, out any) string {
 }
 
 // exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
-func (h *Host) exchange(ctx context.Context, limit *limit, meta frame.CallMeta, argument payload) (*conn.Call, *Error) {
+func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload) (*conn.Call, *Error) {
 	for {
-		slot, err := h.pool.Acquire(ctx, limit.expired())
+		slot, err := h.pool.Acquire(ctx, limit.own)
 		if err != nil {
 			return nil, h.queueError(ctx, limit, err)
 		}
 		call := conn.NewCall()
 		err = slot.Resource.send(call, limit, meta, argument)
 		if err == nil {
-			err = slot.Resource.await(ctx, limit, call)
+			err = slot.Resource.await(ctx, call)
 		}
 		switch {
 		case err == nil:
@@ -238,7 +237,7 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 	return nil
 }
 
-func (h *Host) queueError(ctx context.Context, limit *limit, err error) *Error {
+func (h *Host) queueError(ctx context.Context, limit limit, err error) *Error {
 	switch {
 	case errors.Is(err, pool.ErrQueueFull):
 		return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("all workers are busy and %d calls are waiting (Options.QueueLimit); try again later, or raise Workers or Concurrency", max(0, h.options.QueueLimit))}
@@ -254,7 +253,7 @@ func (h *Host) queueError(ctx context.Context, limit *limit, err error) *Error {
 }
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
-func (h *Host) overdue(ctx context.Context, limit *limit, w *worker, meta frame.CallMeta) *Error {
+func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
 	w.suspect(meta.Method, meta.TraceID)
 	e := limit.error(ctx, "running; the function may still be")
 	e.WorkerPID = w.pid()

@@ -3,63 +3,40 @@ package rootbridge
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
-// limit is the time that a call has. Where the context's deadline comes first the context keeps it; else a timer does,
-// which costs far less than a context of its own.
+// limit is the time that a call has. Where the context's deadline comes first the context keeps it; else the queue and the
+// connection do, which costs far less than a context of its own.
 type limit struct {
-	timer    *time.Timer
-	armed    bool
-	timeout  time.Duration // as configured; 0 when the context's deadline comes first
-	deadline time.Time     // zero without any bound
+	timeout time.Duration // as configured; 0 when the context's deadline comes first, or without any bound
+	own     time.Time     // the deadline that the timeout makes; zero with a timeout of 0
+	first   time.Time     // the earlier of own and the context's; zero without any bound
 }
-
-var limits = sync.Pool{New: func() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return &limit{timer: timer}
-}}
 
 // newLimit starts the clock. A timeout below zero means no bound but the context's.
-func newLimit(ctx context.Context, timeout time.Duration) *limit {
-	l := limits.Get().(*limit) //nolint:errcheck // the pool holds nothing else
-	now := time.Now()
+func newLimit(ctx context.Context, timeout time.Duration) limit {
 	deadline, bounded := ctx.Deadline()
-	if timeout < 0 || bounded && deadline.Before(now.Add(timeout)) {
-		l.armed, l.timeout, l.deadline = false, 0, deadline
-		return l
+	if timeout < 0 {
+		return limit{first: deadline}
 	}
-	l.armed, l.timeout, l.deadline = true, timeout, now.Add(timeout)
-	l.timer.Reset(timeout)
-	return l
-}
-
-// stop gives the limit back.
-func (l *limit) stop() {
-	l.timer.Stop()
-	limits.Put(l)
-}
-
-// expired delivers when the limit's own time is over; the context's is seen by who has the context.
-func (l *limit) expired() <-chan time.Time {
-	if !l.armed {
-		return nil
+	own := time.Now().Add(timeout)
+	if bounded && deadline.Before(own) {
+		return limit{first: deadline}
 	}
-	return l.timer.C
+	return limit{timeout, own, own}
 }
 
 // left returns the time left, at least a millisecond, or 0 without any bound.
-func (l *limit) left() time.Duration {
-	if l.deadline.IsZero() {
+func (l limit) left() time.Duration {
+	if l.first.IsZero() {
 		return 0
 	}
-	return max(time.Millisecond, time.Until(l.deadline))
+	return max(time.Millisecond, time.Until(l.first))
 }
 
 // error says why a call's time is over, and what could be changed.
-func (l *limit) error(ctx context.Context, doing string) *Error {
+func (l limit) error(ctx context.Context, doing string) *Error {
 	if ctx.Err() != nil {
 		return contextError(ctx, doing)
 	}

@@ -40,8 +40,9 @@ type worker struct {
 }
 
 // send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
-func (w *worker) send(call *conn.Call, limit *limit, meta frame.CallMeta, argument payload) error {
+func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argument payload) error {
 	meta.Timeout = limit.left()
+	call.Deadline = limit.own
 	var scratch [256]byte
 	err := w.conn.Send(call, argument.encoding, frame.AppendCallMeta(scratch[:0], meta), argument.bytes)
 	if errors.Is(err, conn.ErrTooLarge) {
@@ -58,25 +59,33 @@ func (w *worker) send(call *conn.Call, limit *limit, meta frame.CallMeta, argume
 var errNotBegun = errors.New("not begun")
 
 // await waits for the answer. It fails with the connection's *Error, with errAbandoned, or with errNotBegun.
-func (w *worker) await(ctx context.Context, limit *limit, call *conn.Call) error {
-	reason := CodeDeadlineExceeded
-	select {
-	case <-call.Done:
-		return outcome(call)
-	case <-limit.expired():
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.Canceled) {
-			reason = CodeCanceled
-		}
+func (w *worker) await(ctx context.Context, call *conn.Call) error {
+	ended := ctx.Done()
+	if ended == nil { // a plain wait is cheaper
+		return outcome(call, <-call.Done)
 	}
-	if w.conn.Abandon(call, string(reason)) {
+	select {
+	case signal := <-call.Done:
+		return outcome(call, signal)
+	case <-ended:
+	}
+	if w.conn.Abandon(call, string(reasonOf(ctx))) {
 		return errAbandoned
 	}
-	<-call.Done
-	return outcome(call)
+	return outcome(call, <-call.Done)
 }
 
-func outcome(call *conn.Call) error {
+func reasonOf(ctx context.Context) Code {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return CodeDeadlineExceeded
+	}
+	return CodeCanceled
+}
+
+func outcome(call *conn.Call, signal conn.Signal) error {
+	if signal == conn.Expired {
+		return errAbandoned
+	}
 	if errors.Is(call.Err, conn.ErrNotStarted) {
 		return errNotBegun
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rootbridge/internal/frame"
 )
@@ -29,10 +30,24 @@ type Handler interface {
 	Unwritable(err error)
 }
 
-// Call is one call in flight. Its answer may be read after Done has delivered.
+// Signal is how the wait for a call ended.
+type Signal uint8
+
+// The signals.
+const (
+	// Settled: the answer is there, or the connection has ended.
+	Settled Signal = iota + 1
+	// Expired: the deadline has passed, and the call was abandoned. It must not be touched again.
+	Expired
+)
+
+// Call is one call in flight. Its answer may be read after Done has delivered Settled.
 type Call struct {
-	// Done delivers once, when the answer is there or the connection has ended.
-	Done chan struct{}
+	// Done delivers once.
+	Done chan Signal
+
+	// Deadline is set before Send. Zero means none.
+	Deadline time.Time
 
 	// The answer: a reply or error frame's kind, encoding and payload, or Err when the connection ended before it.
 	Kind     frame.Kind
@@ -44,16 +59,16 @@ type Call struct {
 	abandoned bool // nobody waits any more; law: Conn.mu
 }
 
-var calls = sync.Pool{New: func() any { return &Call{Done: make(chan struct{}, 1)} }}
+var calls = sync.Pool{New: func() any { return &Call{Done: make(chan Signal, 1)} }}
 
 // NewCall returns an empty call.
 func NewCall() *Call {
 	return calls.Get().(*Call) //nolint:errcheck // the pool holds nothing else
 }
 
-// Recycle gives a call back that has settled, or was never sent, and whose Done has been received.
+// Recycle gives a call back whose Done has delivered Settled, or that was never sent.
 func (c *Call) Recycle() {
-	c.Kind, c.Encoding, c.Payload, c.Err, c.id, c.abandoned = 0, 0, nil, nil, 0, false
+	*c = Call{Done: c.Done}
 	calls.Put(c)
 }
 
@@ -87,6 +102,7 @@ type Conn struct {
 	waiting int           // calls in flight that somebody waits for
 	quiet   chan struct{} // if not nil, closed when waiting reaches 0
 	out     outbox
+	deadlines
 }
 
 // New returns a connection that writes to w. Nothing is read until Serve is called.
@@ -158,11 +174,10 @@ func (c *Conn) answer(f frame.Frame) {
 	if call.abandoned {
 		c.late.Add(1)
 		frame.Recycle(f.Payload)
-		call.Recycle()
 		return
 	}
 	call.Kind, call.Encoding, call.Payload = f.Kind, f.Encoding, f.Payload
-	call.Done <- struct{}{}
+	call.Done <- Settled
 }
 
 // leave takes a worker's goaway: no further calls, and those after last_id end as not started.
@@ -205,6 +220,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 	call.id = c.nextIDLocked()
 	c.calls[call.id] = call
 	c.waiting++
+	c.watchLocked(call)
 	c.out.writeAndUnlock(frame.Header{
 		Kind: frame.Call, Encoding: encoding, ID: call.id, MetaLength: len(meta), PayloadLength: len(payload),
 	}, meta, payload, c.waiting)
@@ -231,7 +247,7 @@ func (c *Conn) nextIDLocked() uint32 {
 }
 
 // Abandon says that nobody waits for the call any more, for a reason of the protocol's (a code), and tells the worker.
-// It returns false when the answer has arrived in the meantime: then Done delivers at once. After true the call must not
+// It returns false when the call has settled in the meantime: then Done delivers at once. After true the call must not
 // be touched again.
 func (c *Conn) Abandon(call *Call, reason string) bool {
 	c.mu.Lock()
@@ -239,12 +255,22 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 		c.mu.Unlock()
 		return false
 	}
-	call.abandoned = true
-	c.stopWaitingLocked()
+	if call.abandoned { // it expired just now
+		c.mu.Unlock()
+		return true
+	}
+	c.abandonLocked(call)
 	id := call.id
 	c.mu.Unlock()
 	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason), nil)
 	return true
+}
+
+// abandonLocked lets the call's id be in flight until its late answer. The call is never recycled: its caller may still
+// hold it.
+func (c *Conn) abandonLocked(call *Call) {
+	call.abandoned = true
+	c.stopWaitingLocked()
 }
 
 // Ping asks the worker for a sign of life, which the handler gets once its event loop has come to it.
@@ -303,6 +329,9 @@ func (c *Conn) Fail(err error) {
 		pending = append(pending, call)
 	}
 	c.out.closeLocked()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 	c.mu.Unlock()
 	c.fail(pending, err)
 }
@@ -327,12 +356,10 @@ func (c *Conn) stopWaitingLocked() {
 func (c *Conn) fail(taken []*Call, err error) {
 	for _, call := range taken {
 		c.handler.Settled(call)
-		if call.abandoned {
-			call.Recycle()
-			continue
+		if !call.abandoned {
+			call.Err = err
+			call.Done <- Settled
 		}
-		call.Err = err
-		call.Done <- struct{}{}
 	}
 }
 

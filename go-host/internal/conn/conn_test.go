@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
@@ -132,7 +135,6 @@ func TestAnAnswerThatComesWhileItsCallIsAbandonedIsDelivered(t *testing.T) {
 	p.mustSend(call)
 	p.send(frame.Reply, p.next().ID, []byte("1"))
 	<-call.Done
-	call.Done <- struct{}{}
 	if p.conn.Abandon(call, "canceled") {
 		t.Error("a settled call was abandoned")
 	}
@@ -365,3 +367,38 @@ func (p *peer) Fatal(payload []byte) { p.mu.Lock(); defer p.mu.Unlock(); p.fatal
 func (p *peer) Pong() {}
 
 func (p *peer) Log(frame.LogMeta, uint32, frame.Encoding, []byte) {}
+
+func TestCallsExpireAtTheirDeadlinesInWhateverOrderTheyWereSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &counter{settled: make(map[*conn.Call]int)}
+		c := conn.New(io.Discard, peerLimit, h)
+		begin := time.Now()
+		var waits sync.WaitGroup
+		for _, ms := range []int{50, 20, 70, 20, 10, 0} {
+			call := conn.NewCall()
+			if ms > 0 {
+				call.Deadline = begin.Add(time.Duration(ms) * time.Millisecond)
+			}
+			if err := c.Send(call, frame.JSON, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			waits.Go(func() {
+				signal := <-call.Done
+				after := time.Since(begin)
+				if ms > 0 && (signal != conn.Expired || after != time.Duration(ms)*time.Millisecond) {
+					t.Errorf("the call with %d ms got %d after %v", ms, signal, after)
+				}
+				if ms == 0 && (signal != conn.Settled || after != time.Second) {
+					t.Errorf("the call without a deadline got %d after %v", signal, after)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		if waiting, abandoned := c.InFlight(); waiting != 1 || abandoned != 5 {
+			t.Errorf("%d waiting, %d abandoned", waiting, abandoned)
+		}
+		c.Fail(errEnded)
+		waits.Wait()
+	})
+}

@@ -65,9 +65,9 @@ type Stats struct {
 func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 
 // Acquire returns the least loaded slot, waiting in the queue if all are full. It fails with ErrQueueFull at once, with
-// ErrQueueWait, with the error given to Break or Close, or with the context's cause; expired, which may be nil, ends the
-// wait like a context's deadline. Each acquired slot must be released once.
-func (p *Pool[T]) Acquire(ctx context.Context, expired <-chan time.Time) (*Slot[T], error) {
+// ErrQueueWait, with the error given to Break or Close, or with the context's cause; a deadline, if not zero, ends the wait
+// like a context's. Each acquired slot must be released once.
+func (p *Pool[T]) Acquire(ctx context.Context, deadline time.Time) (*Slot[T], error) {
 	p.mu.Lock()
 	if err := p.refusalLocked(); err != nil {
 		p.mu.Unlock()
@@ -87,7 +87,7 @@ func (p *Pool[T]) Acquire(ctx context.Context, expired <-chan time.Time) (*Slot[
 	w := &waiter[T]{done: make(chan struct{}, 1)}
 	element := p.waiters.PushBack(w)
 	p.mu.Unlock()
-	return p.wait(ctx, expired, w, element)
+	return p.wait(ctx, deadline, w, element)
 }
 
 func (p *Pool[T]) refusalLocked() error {
@@ -110,19 +110,19 @@ func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
 	return best
 }
 
-func (p *Pool[T]) wait(ctx context.Context, expired <-chan time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
-	timer := time.NewTimer(p.options.QueueTimeout)
+func (p *Pool[T]) wait(ctx context.Context, deadline time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
+	patience, reason := p.options.QueueTimeout, ErrQueueWait
+	if left := time.Until(deadline); !deadline.IsZero() && left < patience {
+		patience, reason = left, context.DeadlineExceeded
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	var reason error
 	select {
 	case <-w.done:
 		return w.slot, w.err
 	case <-ctx.Done():
 		reason = context.Cause(ctx)
-	case <-expired:
-		reason = context.DeadlineExceeded
 	case <-timer.C:
-		reason = ErrQueueWait
 	}
 	p.mu.Lock()
 	p.waiters.Remove(element)
