@@ -47,7 +47,7 @@ export const flags = {
     type: "string",
     multiple: true,
     of: "ARG",
-    help: "argument for Node; may be repeated",
+    help: "argument for Node, as in --node-arg=--no-warnings; may be repeated",
   },
   json: { type: "boolean", help: "results on one line, errors and log lines as JSON" },
   help: { type: "boolean", short: "h", help: "show this and exit" },

@@ -15,6 +15,9 @@ export async function withHost<Result>(
     signals.host = host;
     try {
       return await use(host);
+    } catch (error) {
+      if (!signals.leaving) throw error;
+      return await forever; // the signal ends the process, without a word
     } finally {
       await host.shutdown({ timeout: 0 }).catch(() => undefined);
     }
@@ -27,14 +30,17 @@ export async function withHost<Result>(
 function exitOnSignals() {
   const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
     const exit = (): never => process.exit(128 + constants.signals[name]);
-    if (signals.host === undefined) exit();
-    else void signals.host.shutdown({ timeout: 0 }).then(exit, exit);
-    signals.stop(); // a second signal ends the process at once
+    if (signals.leaving || signals.host === undefined) exit();
+    signals.leaving = true;
+    void signals.host?.shutdown({ timeout: 0 }).then(exit, exit);
   };
   const signals = {
     host: undefined as Host | undefined,
+    leaving: false,
     stop: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   return signals;
 }
+
+const forever = new Promise<never>(() => undefined);

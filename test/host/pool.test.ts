@@ -18,7 +18,7 @@ describe("a pool", { concurrency: true }, () => {
     const pool = makePool();
     pool.add("a", 2);
     pool.add("b", 2);
-    const names = [];
+    const names: string[] = [];
     for (let i = 0; i < 4; i++) names.push((await pool.acquire(patient)).slot.resource);
     assert.deepEqual(names, ["a", "b", "a", "b"]);
     assert.deepEqual(pool.stats(), { slots: 2, draining: 0, users: 4, queued: 0 });
@@ -140,9 +140,9 @@ async function run(steps: readonly { kind: Kind; n: number }[]): Promise<void> {
   const actions: Record<Kind, (n: number) => unknown> = {
     add: (n) => slots.push(pool.add({ capacity: 1 + (n % 3), users: 0 }, 1 + (n % 3))),
     acquire: () => waits.push(take()),
-    release: (n) => leases.splice(n % Math.max(1, leases.length), 1).forEach(release),
-    drain: (n) => slots.slice(n % Math.max(1, slots.length)).forEach((slot) => pool.drain(slot)),
-    remove: (n) => slots.splice(n % Math.max(1, slots.length), 1).forEach((s) => pool.remove(s)),
+    release: (n) => pick(leases, n, release),
+    drain: (n) => pick(slots, n, (slot) => pool.drain(slot)),
+    remove: (n) => pick(slots, n, (slot) => pool.remove(slot)),
     pause: () => new Promise(setImmediate),
   };
   for (const { kind, n } of steps) await actions[kind](n);
@@ -151,4 +151,10 @@ async function run(steps: readonly { kind: Kind; n: number }[]): Promise<void> {
   for (const lease of leases.splice(0)) release(lease);
   const { users, queued } = pool.stats();
   assert.deepEqual({ users, queued }, { users: 0, queued: 0 });
+}
+
+/** Takes one out of a list, if there is any. */
+function pick<Item>(items: Item[], n: number, use: (item: Item) => void): void {
+  const [item] = items.splice(n % Math.max(1, items.length), 1);
+  if (item !== undefined) use(item);
 }
