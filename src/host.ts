@@ -76,7 +76,7 @@ export class Host {
     this.ready = firstReady(this.#supervisors);
   }
 
-  /** Functions that the code exports, sorted, nested ones with dots. Others may be callable too. */
+  /** Functions that the code exports, nested ones with dots. Others may be callable too. */
   get methods(): readonly string[] {
     return this.#methods;
   }

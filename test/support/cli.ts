@@ -29,6 +29,13 @@ export interface RunOptions {
 /** Where Node keeps what it compiled, so that it does so once for all runs. */
 const cache = join(tmpdir(), "rootbridge-test-compile-cache");
 
+/** Without colours, wherever the tests run. */
+export const testEnvironment: Record<string, string | undefined> = {
+  ...process.env,
+  NO_COLOR: "1",
+  NODE_COMPILE_CACHE: cache,
+};
+
 /** A command that runs. Its stdin is open. */
 export function spawnCli(
   args: readonly string[],
@@ -36,7 +43,7 @@ export function spawnCli(
 ): ChildProcessWithoutNullStreams {
   const tested = args.includes("--node") || args[0]?.startsWith("-") ? [] : ["--node", testNode];
   return spawn(process.execPath, [...nodeArgs, cli, ...args, ...tested], {
-    env: { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: cache, ...env },
+    env: { ...testEnvironment, ...env },
     cwd,
     stdio: "pipe",
   });
