@@ -1,5 +1,12 @@
 import { type ErrorObject, encodeError } from "../protocol/error.ts";
-import { Encoding, type Frame, FrameError, FrameReader, Kind } from "../protocol/frame.ts";
+import {
+  Encoding,
+  type Frame,
+  FrameError,
+  FrameReader,
+  Kind,
+  MAX_ERROR,
+} from "../protocol/frame.ts";
 import { encodeLog, type LogMeta } from "../protocol/message.ts";
 import type { Input } from "./input.ts";
 import { Buffer } from "./intrinsics.ts";
@@ -30,6 +37,7 @@ export class Connection {
   readonly #output: Output;
   readonly #reader: FrameReader;
   readonly #handlers: ConnectionHandlers;
+  #maxError = MAX_ERROR;
   #paused = false;
   #droppedLogs = 0;
 
@@ -46,6 +54,11 @@ export class Connection {
   /** Largest payload accepted from the host from the next frame on, in bytes. */
   set maxPayload(bytes: number) {
     this.#reader.maxPayload = bytes;
+  }
+
+  /** Largest payload that the host accepts, in bytes. */
+  set hostMaxPayload(bytes: number) {
+    this.#maxError = Math.min(MAX_ERROR, bytes);
   }
 
   /** Reads a piece of input. Answers that come while it is worked on go out together. */
@@ -92,7 +105,7 @@ export class Connection {
 
   /** Sends an error, for the connection with id 0. */
   sendError(id: number, error: ErrorObject): void {
-    this.send(Kind.Error, id, EMPTY, encodeError(error));
+    this.send(Kind.Error, id, EMPTY, encodeError(error, this.#maxError));
   }
 
   /** Sends a log line, or drops and counts it where too much waits for the host already. */

@@ -4,7 +4,7 @@ import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
 import { type Call, runningCall } from "./current-call.ts";
 import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
 
-/** Takes log lines of at most MAX_LOG bytes. */
+/** Takes log lines of at most maxLine bytes. */
 export type LogSink = (meta: LogMeta, payload: Uint8Array, encoding: Encoding) => void;
 
 /** What a console method's lines are worth. */
@@ -28,14 +28,18 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 };
 const NEWLINE = 0x0a;
 
+/** Most bytes of a line. */
+let maxLine: number = MAX_LOG;
 /** The level of the console method that is writing, if one is. */
 let consoleLevel: LogLevel | undefined;
 
 /**
  * Sends what user code prints to `sink`: console methods, and what is written to process.stdout and process.stderr, one
- * line at a time. Returns a function that sends unfinished lines, for the process's end.
+ * line at a time. Lines have at most `maxPayload` bytes, and MAX_LOG. Returns a function that sends unfinished lines, for
+ * the process's end.
  */
-export function capturePrints(sink: LogSink): () => void {
+export function capturePrints(sink: LogSink, maxPayload: number): () => void {
+  maxLine = Math.min(MAX_LOG, maxPayload);
   captureConsole();
   const stdout = new LineSplitter("stdout", "info", sink);
   const stderr = new LineSplitter("stderr", "warn", sink);
@@ -128,7 +132,7 @@ class LineSplitter {
   readonly #source: LogSource;
   readonly #level: LogLevel;
   readonly #sink: LogSink;
-  /** The start of a line whose end has not come, its first MAX_LOG bytes at most. */
+  /** The start of a line whose end has not come, its first maxLine bytes at most. */
   #partial: Buffer = EMPTY;
   /** Bytes of that line beyond those kept. */
   #missing = 0;
@@ -171,7 +175,7 @@ class LineSplitter {
   }
 
   #keep(bytes: Buffer): void {
-    const kept = bytes.subarray(0, MAX_LOG - this.#partial.length);
+    const kept = bytes.subarray(0, maxLine - this.#partial.length);
     this.#missing += bytes.length - kept.length;
     this.#partial = Buffer.concat([this.#partial, kept]);
   }
@@ -216,10 +220,10 @@ function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): Log
   return meta;
 }
 
-/** A line of at most MAX_LOG bytes, saying how many are missing. */
+/** A line of at most maxLine bytes, saying how many are missing. */
 export function cut(line: Buffer, missing: number): Buffer {
-  if (missing === 0 && line.length <= MAX_LOG) return line;
-  const kept = Math.min(line.length, MAX_LOG - 40);
+  if (missing === 0 && line.length <= maxLine) return line;
+  const kept = Math.min(line.length, maxLine - 40);
   const note = ` … (${line.length - kept + missing} more bytes)`;
   return Buffer.concat([line.subarray(0, kept), Buffer.from(note)]);
 }
@@ -244,7 +248,7 @@ const NAMED_LEVELS: Readonly<Record<string, LogLevel>> = {
 
 /** The level of a line that pino, bunyan or winston wrote as JSON; `undefined` for any other line. */
 function jsonLevel(line: Buffer): LogLevel | undefined {
-  if (line[0] !== 0x7b || line.at(-1) !== 0x7d || line.length > MAX_LOG) return undefined;
+  if (line[0] !== 0x7b || line.at(-1) !== 0x7d || line.length > maxLine) return undefined;
   try {
     const { level, msg, message, time } = parseJson(line) as Record<string, unknown>;
     if (msg === undefined && message === undefined && time === undefined) return undefined;
@@ -280,7 +284,7 @@ export function printLog(
 function logRecord(message: string, fields: Record<string, unknown>): Buffer | undefined {
   try {
     const record = Buffer.from(stringifyJson({ msg: message, ...fields }) ?? "");
-    return record.length <= MAX_LOG ? record : undefined;
+    return record.length <= maxLine ? record : undefined;
   } catch {
     return undefined;
   }

@@ -125,6 +125,7 @@ export class Session {
       throw new MessageError("hello: expected encodings to have msgpack when codec is msgpack");
     }
     this.#answers.maxPayload = hello.maxPayload;
+    this.#connection.hostMaxPayload = hello.maxPayload;
     this.#convention = options.convention ?? "value";
     this.#rawAccept = encodingOf(options.codec ?? "json");
     const maxPayload = Math.max(hello.maxPayload, DEFAULT_MAX_PAYLOAD);
@@ -169,8 +170,9 @@ export class Session {
 
   /** The last step before user code. */
   #prepare(): void {
-    this.#flushPrints = capturePrints((meta, payload, encoding) =>
-      this.#connection.sendLog(meta, payload, encoding),
+    this.#flushPrints = capturePrints(
+      (meta, payload, encoding) => this.#connection.sendLog(meta, payload, encoding),
+      this.#answers.maxPayload,
     );
     shareCurrentCall((call, level, message, fields) => this.#log(call, level, message, fields));
     watchEndings({

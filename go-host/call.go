@@ -15,6 +15,14 @@ type callSettings struct {
 	convention  Convention
 }
 
+// with returns changed settings. Calls without options are spared the allocation that it costs.
+func (s callSettings) with(options []CallOption) callSettings {
+	for _, option := range options {
+		option(&s)
+	}
+	return s
+}
+
 // WithTimeout bounds the call in place of Options.CallTimeout, waiting included. Negative means no bound but the
 // context's.
 func WithTimeout(d time.Duration) CallOption {

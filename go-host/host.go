@@ -105,8 +105,8 @@ func (h *Host) abort() {
 // currentCall().signal. Every error is an *Error, with any code but boot_failed.
 func (h *Host) Call(ctx context.Context, method string, in, out any, options ...CallOption) error {
 	settings := callSettings{timeout: h.options.CallTimeout, convention: h.options.Convention}
-	for _, option := range options {
-		option(&settings)
+	if len(options) > 0 {
+		settings = settings.with(options)
 	}
 	if settings.traceID == "" {
 		settings.traceID = TraceID(ctx)
@@ -114,7 +114,7 @@ func (h *Host) Call(ctx context.Context, method string, in, out any, options ...
 	if settings.traceparent == "" {
 		settings.traceparent, _ = ctx.Value(traceparentKey{}).(string)
 	}
-	err := h.call(ctx, method, in, out, &settings)
+	err := h.call(ctx, method, in, out, settings)
 	h.counters.count(err)
 	if err == nil {
 		return nil
@@ -122,7 +122,7 @@ func (h *Host) Call(ctx context.Context, method string, in, out any, options ...
 	return err.of(method)
 }
 
-func (h *Host) call(ctx context.Context, method string, in, out any, settings *callSettings) *Error {
+func (h *Host) call(ctx context.Context, method string, in, out any, settings callSettings) *Error {
 	argument, err := encode(in, h.options.Codec)
 	defer argument.release()
 	if err != nil {
@@ -148,16 +148,16 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings *c
 }
 
 // meta builds a call's meta, without the time left, which is known only when it is sent.
-func (h *Host) meta(method string, in, out any, settings *callSettings) (frame.CallMeta, *Error) {
+func (h *Host) meta(method string, in, out any, settings callSettings) (frame.CallMeta, *Error) {
 	meta := frame.CallMeta{Method: method, TraceID: settings.traceID, Traceparent: settings.traceparent}
 	if n := len(method) + len(settings.traceID) + len(settings.traceparent); n > maxNames {
 		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id and traceparent of together at most %d bytes, got %d", maxNames, n)}
 	}
 	convention := settings.convention.forArgument(in)
-	if err := checkConvention(convention); err != nil {
-		return meta, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
-	}
 	if convention != h.options.Convention {
+		if err := checkConvention(convention); err != nil {
+			return meta, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
+		}
 		meta.Convention = string(convention)
 	}
 	meta.Accept = h.accept(in, out)

@@ -41,7 +41,7 @@ export type Code = (typeof Code)[keyof typeof Code];
 /** A thrown value as it crosses the bridge, without a code: what a cause is. */
 export interface ThrownObject {
   message: string;
-  /** The error's name; for a thrown non-Error its `typeof`. */
+  /** The error's name; for a thrown non-Error its `typeof`, for null `null`. */
   name?: string;
   stack?: string;
   cause?: ThrownObject;
@@ -225,13 +225,16 @@ function keysOf(value: object): string[] {
   }
 }
 
-/** The payload of an error frame: at most MAX_ERROR bytes, leaving out what is least needed where it would be more. */
-export function encodeError(error: ErrorObject): Uint8Array {
-  for (const shrink of [same, withoutInnerDetail, withoutFields, withoutOthers, bare]) {
+/**
+ * The payload of an error frame: at most `limit` bytes, 1,024 or more, leaving out what is least needed where it would be
+ * more.
+ */
+export function encodeError(error: ErrorObject, limit: number = MAX_ERROR): Uint8Array {
+  for (const shrink of [same, withoutInnerDetail, withoutFields, withoutOthers]) {
     const bytes = Buffer.from(stringifyJson(shrink(error)) ?? "");
-    if (bytes.length <= MAX_ERROR) return bytes;
+    if (bytes.length <= limit) return bytes;
   }
-  return Buffer.from(stringifyJson({ code: error.code, message: "", truncated: true }) ?? "");
+  return Buffer.from(stringifyJson(bare(error, limit)) ?? "");
 }
 
 function same(error: ErrorObject): ErrorObject {
@@ -264,14 +267,14 @@ function withoutOthers(error: ErrorObject): ErrorObject {
   return rest;
 }
 
-/** However many bytes its characters take, this fits. */
-function bare(error: ErrorObject): ErrorObject {
+/** However many bytes its characters take (JSON needs six at most), this fits. */
+function bare(error: ErrorObject, limit: number): ErrorObject {
   const { code, message, name = "", stack = "" } = error;
   return {
     code,
-    message: message.slice(0, 4_096),
-    name: name.slice(0, MAX_NAME),
-    stack: stack.slice(0, 4_096),
+    message: message.slice(0, limit / 16),
+    name: name.slice(0, Math.min(MAX_NAME, limit / 32)),
+    stack: stack.slice(0, limit / 32),
     truncated: true,
   };
 }

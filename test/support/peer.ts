@@ -25,7 +25,10 @@ export const testNode: string = process.env["ROOTBRIDGE_TEST_NODE"] || process.e
 export const testNodeMajor: number = Number(
   execFileSync(testNode, ["-p", "process.versions.node.split('.')[0]"], { encoding: "utf8" }),
 );
-const WORKER = fileURLToPath(new URL("../../go-host/internal/process/worker.cjs", import.meta.url));
+/** The worker under test. */
+export const WORKER: string = fileURLToPath(
+  new URL("../../go-host/internal/process/worker.cjs", import.meta.url),
+);
 const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 /** Only ends a test that would hang. */
 const PATIENCE = 30_000;
@@ -35,6 +38,13 @@ await loadMsgpack();
 /** The path of a file in test/fixtures. */
 export function fixture(name: string): string {
   return join(FIXTURES, name);
+}
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "rootbridge-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** How a worker is started. */
@@ -79,12 +89,15 @@ export class Peer {
   readonly frames: Frame[] = [];
   readonly logs: Log[] = [];
   stderr = "";
+  /** For benchmarks: told how many answers came at once, which are then not kept. */
+  onAnswers: ((count: number) => void) | undefined;
   readonly exited: Promise<Exit>;
   readonly child: ChildProcess;
   readonly #link: Link;
   readonly #reader: FrameReader;
   #wakers: (() => void)[] = [];
   #lastId = 0;
+  #answers = 0;
 
   /** Starts a worker and waits until it is ready. */
   static async start(t: TestContext, options: PeerOptions | string): Promise<Peer> {
@@ -148,11 +161,17 @@ export class Peer {
   }
 
   #read(chunk: Buffer): void {
+    this.#answers = 0;
     this.#reader.push(chunk);
-    this.#wake();
+    if (this.onAnswers) this.onAnswers(this.#answers);
+    else this.#wake();
   }
 
   #keep(frame: Frame): void {
+    if (this.onAnswers) {
+      this.#answers += 1;
+      return;
+    }
     const copy = {
       ...frame,
       meta: Buffer.from(frame.meta),

@@ -1,10 +1,12 @@
-import { Buffer } from "node:buffer";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+// biome-ignore lint/correctness/useImportExtensions: session.d.mts has its types, and is no other extension
+import { allowOnly } from "./session.mjs";
+
+// biome-ignore lint/correctness/useImportExtensions: as above
+export * from "./session.mjs";
 
 const folder = new URL("../../protocol/vectors/", import.meta.url);
-/** Most bytes that one hex text may stand for. */
-const maxBytes = 64 * 1_048_576;
 
 /** What every case of every file has. */
 export interface Case {
@@ -40,29 +42,4 @@ export function listFiles(name: string): string[] {
 /** The path of a file within protocol/vectors. */
 export function pathOf(name: string): string {
   return fileURLToPath(new URL(name, folder));
-}
-
-/** Throws for a key that is not among `keys`: a misspelt expectation must not pass. */
-export function allowOnly(where: string, value: object, keys: readonly string[]): void {
-  for (const key of Object.keys(value)) {
-    if (!keys.includes(key)) {
-      throw new Error(`${where}: expected the keys ${keys.join(", ")}, got ${key}`);
-    }
-  }
-}
-
-/** What a hex text stands for: blanks mean nothing, and "(ab*1000)" is the bytes ab a thousand times. */
-export function bytes(text: string): Buffer {
-  const compact = text.replaceAll(" ", "");
-  const pieces = compact.match(/\([0-9a-f]*\*[1-9][0-9]*\)|[0-9a-f]+/gi) ?? [];
-  if (pieces.join("") !== compact) throw new Error(`expected hex, got ${text.slice(0, 60)}`);
-  return Buffer.concat(pieces.map(pieceBytes));
-}
-
-function pieceBytes(piece: string): Buffer {
-  const [, unit = piece, times = "1"] = /\((.*)\*(.*)\)/.exec(piece) ?? [];
-  if (unit.length % 2 !== 0) throw new Error(`expected whole bytes, got ${unit.slice(0, 60)}`);
-  const size = (unit.length / 2) * Number(times);
-  if (size > maxBytes) throw new Error(`expected at most ${maxBytes} bytes, got ${size}`);
-  return Buffer.alloc(size, Buffer.from(unit, "hex"));
 }
