@@ -106,11 +106,12 @@ export class Host {
 
   /** One snapshot. */
   stats(): Stats {
-    const { slots, draining, users, queued } = this.#pool.stats();
+    const { slots, paused, draining, users, queued } = this.#pool.stats();
     const { succeeded, failed, boots, bootFailures, restarts } = this.#counters;
     const workers = this.#pool.resources();
     return {
       ready: slots,
+      suspect: paused,
       draining,
       inFlight: users,
       queued,

@@ -14,8 +14,10 @@ export interface PoolOptions {
 
 /** A snapshot of a pool. */
 export interface PoolStats {
-  /** Resources that take users. */
+  /** Resources that take users, when they have room. */
   readonly slots: number;
+  /** Resources that may take users again. */
+  readonly paused: number;
   /** Resources that only finish. */
   readonly draining: number;
   readonly users: number;
@@ -26,6 +28,7 @@ export interface PoolStats {
 export interface Slot<T> {
   readonly resource: T;
   readonly users: number;
+  readonly paused: boolean;
   readonly draining: boolean;
 }
 
@@ -38,6 +41,7 @@ export interface Lease<T> {
 interface OpenSlot<T> extends Slot<T> {
   readonly capacity: number;
   users: number;
+  paused: boolean;
   draining: boolean;
 }
 
@@ -46,7 +50,8 @@ interface OpenSlot<T> extends Slot<T> {
  * lets a bounded number of users wait, first in, first out. It knows nothing of what a resource is.
  *
  * A task of the queue lasts from a lease to its release. The queue's concurrency is always the room
- * of all resources plus the users of draining ones, so a task starts only where a slot has room.
+ * of all resources plus the users of paused and draining ones, so a task starts only where a slot
+ * has room.
  */
 export class Pool<T> {
   readonly #options: PoolOptions;
@@ -89,11 +94,23 @@ export class Pool<T> {
 
   /** Puts a resource into use for up to `capacity` users at a time, and mends a broken pool. */
   add(resource: T, capacity: number): Slot<T> {
-    const slot: OpenSlot<T> = { resource, capacity, users: 0, draining: false };
+    const slot: OpenSlot<T> = { resource, capacity, users: 0, paused: false, draining: false };
     this.#slots.add(slot);
     if (!this.#closed) this.#refusal = undefined;
     this.#fit();
     return slot;
+  }
+
+  /** Keeps new users from a slot until `resume`. */
+  pause(slot: Slot<T>): void {
+    (slot as OpenSlot<T>).paused = true;
+    this.#fit();
+  }
+
+  /** Lets new users have a slot again. */
+  resume(slot: Slot<T>): void {
+    (slot as OpenSlot<T>).paused = false;
+    this.#fit();
   }
 
   /** Takes a slot out of use; its users may finish. */
@@ -110,7 +127,7 @@ export class Pool<T> {
 
   /** Fails whoever waits, and until the next `add` whoever comes, unless a resource takes users. */
   break(reason: Error): void {
-    if (this.#open().length === 0) this.#refuse(reason);
+    if ([...this.#slots].every((slot) => slot.draining)) this.#refuse(reason);
   }
 
   /** Fails whoever waits or comes. It does not touch the resources. */
@@ -127,9 +144,13 @@ export class Pool<T> {
   /** One consistent snapshot. */
   stats(): PoolStats {
     const slots = [...this.#slots];
-    const draining = slots.filter((slot) => slot.draining).length;
-    const users = slots.reduce((sum, slot) => sum + slot.users, 0);
-    return { slots: slots.length - draining, draining, users, queued: this.#waiting.size };
+    return {
+      slots: slots.filter(isOpen).length,
+      paused: slots.filter((slot) => slot.paused && !slot.draining).length,
+      draining: slots.filter((slot) => slot.draining).length,
+      users: slots.reduce((sum, slot) => sum + slot.users, 0),
+      queued: this.#waiting.size,
+    };
   }
 
   #refuse(reason: Error): void {
@@ -145,7 +166,7 @@ export class Pool<T> {
   #leastLoaded(): OpenSlot<T> | undefined {
     let best: OpenSlot<T> | undefined;
     for (const slot of this.#slots) {
-      if (slot.draining || slot.users >= slot.capacity) continue;
+      if (!isOpen(slot) || slot.users >= slot.capacity) continue;
       if (best === undefined || slot.users < best.users) best = slot;
     }
     return best;
@@ -184,20 +205,19 @@ export class Pool<T> {
     });
   }
 
-  #open(): OpenSlot<T>[] {
-    return [...this.#slots].filter((slot) => !slot.draining);
-  }
-
   /** Keeps the queue's concurrency true. Without any open slot the queue stands still. */
   #fit(): void {
-    const open = this.#open();
-    if (open.length === 0) {
+    const slots = [...this.#slots];
+    if (!slots.some(isOpen)) {
       this.#queue.pause();
       return;
     }
-    let room = 0;
-    for (const slot of this.#slots) room += slot.draining ? slot.users : slot.capacity;
+    const room = slots.reduce((sum, slot) => sum + (isOpen(slot) ? slot.capacity : slot.users), 0);
     if (this.#queue.concurrency !== room) this.#queue.concurrency = room;
     this.#queue.start();
   }
+}
+
+function isOpen(slot: Slot<unknown>): boolean {
+  return !(slot.paused || slot.draining);
 }

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.ts";
 
-/** What a probe found out. */
+/** What a probe tells. */
 export interface Findings {
   /** The loop turns. */
   alive(): void;
@@ -12,32 +12,34 @@ export interface Findings {
 export class Probe {
   readonly #connection: Connection;
   readonly #grace: number;
-  readonly #findings: Findings;
-  #asking = false;
+  #timer: NodeJS.Timeout | undefined;
 
   /** `grace` is in milliseconds. */
-  constructor(connection: Connection, grace: number, findings: Findings) {
+  constructor(connection: Connection, grace: number) {
     this.#connection = connection;
     this.#grace = grace;
-    this.#findings = findings;
   }
 
-  ask(): void {
-    if (this.#asking) return;
-    this.#asking = true;
+  /** True from a question until its answer. */
+  get asking(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** Asks, and tells the answer. */
+  ask(findings: Findings): void {
+    this.#wait(findings);
     void this.#connection.ping().then(() => {
-      this.#asking = false;
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      findings.alive();
     });
-    this.#await();
   }
 
-  #await(): void {
+  #wait(findings: Findings): void {
     const { received } = this.#connection;
-    setTimeout(() => {
-      if (!this.#asking) this.#findings.alive();
-      else if (this.#connection.received > received)
-        this.#await(); // busy, but getting on
-      else this.#findings.blocked();
-    }, this.#grace).unref();
+    this.#timer = setTimeout(() => {
+      if (this.#connection.received === received) findings.blocked();
+      else this.#wait(findings); // busy, but getting on
+    }, this.#grace);
   }
 }

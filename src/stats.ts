@@ -4,6 +4,8 @@ import type { Code } from "./error.ts";
 export interface Stats {
   /** Workers that take calls. */
   readonly ready: number;
+  /** Workers that take none until they show that their event loop turns. */
+  readonly suspect: number;
   /** Workers that only finish theirs. */
   readonly draining: number;
   /** Calls that workers run, abandoned ones too. */

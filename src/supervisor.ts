@@ -112,7 +112,11 @@ export class Supervisor {
     counters.boots++;
     logger.debug({ worker: worker.pid, methods: methods.length }, "worker ready");
     const slot = pool.add(worker, settings.concurrency);
-    worker.onLeaving = () => pool.drain(slot);
+    worker.place = {
+      drain: () => pool.drain(slot),
+      pause: () => pool.pause(slot),
+      resume: () => pool.resume(slot),
+    };
     return { worker, slot };
   }
 

@@ -28,6 +28,17 @@ export interface Surroundings {
   readonly life: AbortSignal;
 }
 
+/** What a worker does to its place in the pool. */
+export interface Place {
+  /** It takes no further calls. */
+  drain(): void;
+  /** It takes none until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+const nowhere: Place = { drain() {}, pause() {}, resume() {} };
+
 /** Rejects a call that the worker has not begun and will not: it may go to another worker. */
 export const notBegun: Error = new Error("the worker takes no calls any more");
 
@@ -50,8 +61,8 @@ export class Worker {
   fatal: RootbridgeError | undefined;
   /** Calls sent to it. */
   calls = 0;
-  /** Called when the worker takes no further calls. */
-  onLeaving: () => void = () => undefined;
+  /** Its place among the workers, once it has one. */
+  place: Place = nowhere;
 
   readonly #around: Surroundings;
   readonly #probe: Probe;
@@ -70,10 +81,7 @@ export class Worker {
     this.ended = this.#over.promise.then((reason) => this.#finish(reason));
     const { input, output, exited } = this.process;
     this.connection = new Connection(input, output, this.#handler());
-    this.#probe = new Probe(this.connection, around.settings.killGrace, {
-      alive: () => this.#retireIfClogged(),
-      blocked: () => this.#killBlocked(),
-    });
+    this.#probe = new Probe(this.connection, around.settings.killGrace);
     input.on("error", () => this.#unwritable());
     // A descendant that left the group may hold the output open: it has nothing to say.
     void exited.then(() => setTimeout(() => this.#over.resolve(undefined), drainTime).unref());
@@ -101,7 +109,7 @@ export class Worker {
         const reason = signal.reason as RootbridgeError;
         this.connection.abandon(id, reason.code as CancelMeta["reason"]);
         reject(reason);
-        this.#probe.ask();
+        this.#suspect(request.meta.method);
       };
       const settled = (): void => {
         signal.removeEventListener("abort", leave);
@@ -216,13 +224,13 @@ export class Worker {
   }
 
   #goaway(meta: GoawayMeta): void {
-    this.onLeaving();
+    this.place.drain();
     this.#retired.resolve(`it asked to be replaced: ${meta.reason}`);
   }
 
   /** A worker that closed its stdin is killed: the calls in flight on it could wait for ever. */
   #unwritable(): void {
-    this.onLeaving();
+    this.place.drain();
     const message = "the worker closed its stdin and was killed; the function may have run";
     const kill = (): void => this.kill(this.#sign({ code: "worker_crashed", message }));
     const timer = setTimeout(kill, this.#around.settings.killGrace);
@@ -230,7 +238,7 @@ export class Worker {
   }
 
   async #finish(reason: Error | undefined): Promise<void> {
-    this.onLeaving();
+    this.place.drain();
     if (reason) this.kill(this.#brokenError(reason));
     if (!(await this.#exitsWithin(this.#around.settings.killGrace))) this.process.kill("SIGKILL");
     await this.process.exited;
@@ -254,10 +262,31 @@ export class Worker {
     return Promise.race([exited, late]).finally(() => clearTimeout(timer));
   }
 
-  #killBlocked(): void {
+  /**
+   * Finds out, after a call became overdue, whether the worker's loop still turns; until it is known
+   * the worker gets no new calls. A loop that does not turn for `killGrace` is killed. One that does
+   * keeps its other calls.
+   */
+  #suspect(method: string): void {
+    if (this.#probe.asking) return;
+    this.place.pause();
+    this.#probe.ask({ alive: () => this.#trust(), blocked: () => this.#killBlocked(method) });
+  }
+
+  /** Abandoned calls get as long as a blocked loop would to end by themselves. */
+  #trust(): void {
+    this.place.resume();
+    const timer = setTimeout(() => this.#retireIfClogged(), this.#around.settings.killGrace);
+    timer.unref();
+  }
+
+  #killBlocked(method: string): void {
     const { killGrace } = this.#around.settings;
-    const message = `the worker was killed: a call on it was overdue and its event loop was blocked for ${killGrace} ms (option killGrace); the function may have run`;
-    this.#around.logger.warn({ worker: this.pid, killGrace }, "killing a worker in a blocked loop");
+    const message = `the worker was killed: a call of "${method}" on it was overdue and its event loop was blocked for ${killGrace} ms (option killGrace); the function may have run`;
+    this.#around.logger.warn(
+      { worker: this.pid, method, killGrace },
+      "killing a worker whose event loop is blocked",
+    );
     this.kill(this.#sign({ code: "worker_crashed", message }));
   }
 
@@ -266,9 +295,7 @@ export class Worker {
     const { concurrency } = this.#around.settings;
     const { abandoned } = this.connection;
     if (2 * abandoned < concurrency) return;
-    this.#retired.resolve(
-      `${abandoned} of its ${concurrency} places hold calls that nobody waits for`,
-    );
+    this.#retired.resolve(`${abandoned} of its ${concurrency} places hold calls nobody waits for`);
   }
 
   #sign(object: ErrorObject, cause?: Error): RootbridgeError {

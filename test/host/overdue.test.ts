@@ -57,6 +57,15 @@ describe("an overdue call", { concurrency: true }, () => {
     assert.equal(isAlive(pid), false);
   });
 
+  test("puts its worker under suspicion, which gets no new calls until it answers", async (t) => {
+    const host = await startHost(t, { killGrace: 300 });
+    await failure(host.call("loop", undefined, { timeout: 50 }), "deadline_exceeded");
+    const { ready, suspect } = host.stats();
+    assert.deepEqual({ ready, suspect }, { ready: 0, suspect: 1 });
+    assert.equal(await host.call("echo", "next"), "next");
+    assert.deepEqual(host.stats().failed, { deadline_exceeded: 1 });
+  });
+
   test("in a loop without end leaves other workers alone", async (t) => {
     const host = await startHost(t, { workers: 2, killGrace: 100, concurrency: 1 });
     await until(() => host.stats().ready === 2, "both workers are ready");

@@ -21,7 +21,7 @@ describe("a pool", { concurrency: true }, () => {
     const names: string[] = [];
     for (let i = 0; i < 4; i++) names.push((await pool.acquire(patient)).slot.resource);
     assert.deepEqual(names, ["a", "b", "a", "b"]);
-    assert.deepEqual(pool.stats(), { slots: 2, draining: 0, users: 4, queued: 0 });
+    assert.deepEqual(pool.stats(), { slots: 2, paused: 0, draining: 0, users: 4, queued: 0 });
   });
 
   test("lets users wait, first in, first out", async () => {
@@ -79,7 +79,20 @@ describe("a pool", { concurrency: true }, () => {
     assert.equal((await waiting).slot.resource, "b");
     assert.deepEqual(pool.resources(), ["a", "b"]);
     pool.remove(a);
-    assert.deepEqual(pool.stats(), { slots: 1, draining: 0, users: 1, queued: 0 });
+    assert.deepEqual(pool.stats(), { slots: 1, paused: 0, draining: 0, users: 1, queued: 0 });
+  });
+
+  test("lends nothing of a paused slot until it resumes", async () => {
+    const pool = makePool();
+    const a = pool.add("a", 2);
+    const lease = await pool.acquire(patient);
+    pool.pause(a);
+    const waiting = pool.acquire(patient);
+    lease.release();
+    pool.break(new Error("broken")); // not while a resource may take users again
+    assert.deepEqual(pool.stats(), { slots: 0, paused: 1, draining: 0, users: 0, queued: 1 });
+    pool.resume(a);
+    (await waiting).release();
   });
 
   test("that is broken fails whoever waits or comes, until a resource is added", async () => {
@@ -104,13 +117,22 @@ describe("a pool", { concurrency: true }, () => {
   });
 
   test("never lends more than there is, and loses nobody, whatever happens", async () => {
-    const kind = fc.constantFrom("add", "acquire", "release", "drain", "remove", "pause");
+    const kind = fc.constantFrom(
+      "add",
+      "acquire",
+      "release",
+      "drain",
+      "remove",
+      "pause",
+      "resume",
+      "turn",
+    );
     const steps = fc.array(fc.record({ kind, n: fc.nat() }), { maxLength: 60 });
     await fc.assert(fc.asyncProperty(steps, run), { numRuns: 150 });
   });
 });
 
-type Kind = "add" | "acquire" | "release" | "drain" | "remove" | "pause";
+type Kind = "add" | "acquire" | "release" | "drain" | "remove" | "pause" | "resume" | "turn";
 interface Thing {
   readonly capacity: number;
   users: number;
@@ -143,7 +165,9 @@ async function run(steps: readonly { kind: Kind; n: number }[]): Promise<void> {
     release: (n) => pick(leases, n, release),
     drain: (n) => pick(slots, n, (slot) => pool.drain(slot)),
     remove: (n) => pick(slots, n, (slot) => pool.remove(slot)),
-    pause: () => new Promise(setImmediate),
+    pause: (n) => pick(slots, n, (slot) => [pool.pause(slot), slots.push(slot)]),
+    resume: (n) => pick(slots, n, (slot) => [pool.resume(slot), slots.push(slot)]),
+    turn: () => new Promise(setImmediate),
   };
   for (const { kind, n } of steps) await actions[kind](n);
   pool.add({ capacity: 1_000, users: 0 }, 1_000);
@@ -154,7 +178,7 @@ async function run(steps: readonly { kind: Kind; n: number }[]): Promise<void> {
 }
 
 /** Takes one out of a list, if there is any. */
-function pick<Item>(items: Item[], n: number, use: (item: Item) => void): void {
+function pick<Item>(items: Item[], n: number, use: (item: Item) => unknown): void {
   const [item] = items.splice(n % Math.max(1, items.length), 1);
   if (item !== undefined) use(item);
 }
