@@ -48,7 +48,7 @@ check: check-ts check-package check-go ## types, format, lint, unused code, stal
 .PHONY: check-ts
 check-ts: require node_modules/.stamp
 	$(DEV) tsc
-	$(DEV) biome ci --error-on-warnings
+	$(DEV) biome ci --error-on-warnings --colors=off
 	$(DEV) knip
 	$(DEV) node scripts/build-worker.ts --check
 
@@ -76,7 +76,7 @@ matrix: require node_modules/.stamp ## run worker and host tests on Node 18 to 2
 .PHONY: bench
 bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)
 	cd go-host && $(DEV) go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	$(DEV) node scripts/bench.ts
+	@set -e; for file in test/bench/*.bench.ts; do echo $$file; $(DEV) node $$file; done
 
 .PHONY: fuzz
 fuzz: require node_modules/.stamp ## fuzz every decoder (FUZZTIME=20s for each)

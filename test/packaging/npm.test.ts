@@ -11,7 +11,11 @@ describe("the npm package, installed as a user would", () => {
   const folder = mkdtempSync(join(tmpdir(), "rootbridge-npm-"));
   const installed = join(folder, "node_modules", "rootbridge");
   const run = (program: string, ...args: string[]): string =>
-    execFileSync(program, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    execFileSync(program, args, {
+      cwd: folder,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
 
   before(() => {
     const pack = ["pack", "--silent", "--pack-destination", folder];
