@@ -5,7 +5,6 @@ import { Buffer as NodeBuffer } from "node:buffer";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
-import process from "node:process";
 import timers from "node:timers";
 import { types } from "node:util";
 
@@ -43,12 +42,13 @@ export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promis
 export const NativeDate: DateConstructor = Date;
 export const NativeAbortController: typeof AbortController = AbortController;
 
-export const nativeProcess: NodeJS.Process = process;
+/** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
+export const nativeProcess: NodeJS.Process = globalThis.process;
 export const now: () => number = performance.now.bind(performance);
 export const epochNow: () => number = Date.now;
-export const nextTick: (callback: () => void) => void = process.nextTick.bind(process) as never;
+export const nextTick: (callback: () => void) => void = nativeProcess.nextTick.bind(nativeProcess) as never;
 /** The process's own exit, which runs user code's exit handlers. */
-export const exitProcess: (code: number) => never = process.exit.bind(process);
+export const exitProcess: (code: number) => never = nativeProcess.exit.bind(nativeProcess);
 
 const resolved = Promise.resolve();
 
@@ -80,5 +80,5 @@ export interface SyncHooks {
   load?(url: string, context: unknown, next: (url: string, context?: unknown) => unknown): unknown;
 }
 
-export const requireBuiltin: NodeJS.Require = createRequire(`${process.cwd()}/`);
+export const requireBuiltin: NodeJS.Require = createRequire(`${nativeProcess.cwd()}/`);
 export const Module: ModuleInternals = requireBuiltin("node:module");

@@ -143,7 +143,7 @@ export class Peer {
   }
 
   private constructor(options: PeerOptions) {
-    const { child, link } = startWorker(options);
+    const { child, link, stderr } = startWorker(options);
     this.child = child;
     this.#link = link;
     this.#reader = new FrameReader({
@@ -152,11 +152,11 @@ export class Peer {
       onSkipped: () => {},
     });
     link.onData((chunk) => this.#read(chunk));
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
       this.#wake();
     });
-    this.exited = exitOf(child, link);
+    this.exited = exitOf(child, link, stderr);
     void this.exited.then(() => this.#wake());
   }
 
@@ -354,26 +354,31 @@ interface Link {
   ended: Promise<void>;
 }
 
-function startWorker(options: PeerOptions): { child: ChildProcess; link: Link } {
+interface Started {
+  child: ChildProcess;
+  link: Link;
+  stderr: net.Socket;
+}
+
+function startWorker(options: PeerOptions): Started {
   const file = options.file === undefined ? [] : [fixture(options.file)];
   const args = [...(options.nodeArgs ?? []), WORKER, ...file];
   const settings = { cwd: options.cwd, env: environment(options) };
   if (options.sockets) {
     const child = spawn(testNode, args, { ...settings, stdio: ["pipe", "pipe", "pipe"] });
-    return { child, link: new SocketLink(child.stdin as net.Socket, child.stdout as net.Socket) };
+    const link = new SocketLink(child.stdin as net.Socket, child.stdout as net.Socket);
+    return { child, link, stderr: child.stderr as net.Socket };
   }
-  const pipes = makePipes();
+  const pipes = [makePipe("in"), makePipe("out"), makePipe("out")] as const;
   const move = 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
-  const [program, all] = options.moved
-    ? ["sh", ["-c", move, "sh", testNode, ...args]]
-    : [testNode, args];
-  const child = spawn(program, all as string[], {
-    ...settings,
-    stdio: [pipes.childInput, pipes.childOutput, "pipe"],
-  });
-  closeSync(pipes.childInput);
-  closeSync(pipes.childOutput);
-  return { child, link: new SocketLink(pipes.input, pipes.output) };
+  const shell = ["-c", move, "sh", testNode, ...args];
+  const stdio = pipes.map(({ theirs }) => theirs);
+  const child = options.moved
+    ? spawn("sh", shell, { ...settings, stdio })
+    : spawn(testNode, args, { ...settings, stdio });
+  for (const { theirs } of pipes) closeSync(theirs);
+  const [input, output, stderr] = pipes;
+  return { child, link: new SocketLink(input.ours, output.ours), stderr: stderr.ours };
 }
 
 function environment(options: PeerOptions): NodeJS.ProcessEnv {
@@ -386,30 +391,18 @@ function environment(options: PeerOptions): NodeJS.ProcessEnv {
   return env;
 }
 
-interface Pipes {
-  childInput: number;
-  childOutput: number;
-  input: net.Socket;
-  output: net.Socket;
-}
-
 /** Node gives its children socketpairs; Go gives pipes, and only those can be guarded. So named pipes, unlinked at once. */
-function makePipes(): Pipes {
+function makePipe(direction: "in" | "out"): { theirs: number; ours: net.Socket } {
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
   const folder = mkdtempSync(join(tmpdir(), "rootbridge-pipe-"));
-  const [into, out] = [join(folder, "in"), join(folder, "out")];
-  execFileSync("mkfifo", [into, out]);
-  const childInput = openSync(into, O_RDONLY | O_NONBLOCK);
-  const ownInput = openSync(into, O_WRONLY);
-  const ownOutput = openSync(out, O_RDONLY | O_NONBLOCK);
-  const childOutput = openSync(out, O_WRONLY);
+  const path = join(folder, "pipe");
+  execFileSync("mkfifo", [path]);
+  const reading = openSync(path, O_RDONLY | O_NONBLOCK);
+  const writing = openSync(path, O_WRONLY);
   rmSync(folder, { recursive: true });
-  return {
-    childInput,
-    childOutput,
-    input: new net.Socket({ fd: ownInput, readable: false, writable: true }),
-    output: new net.Socket({ fd: ownOutput, readable: true, writable: false }),
-  };
+  return direction === "in"
+    ? { theirs: reading, ours: new net.Socket({ fd: writing, readable: false, writable: true }) }
+    : { theirs: writing, ours: new net.Socket({ fd: reading, readable: true, writable: false }) };
 }
 
 class SocketLink implements Link {
@@ -449,10 +442,11 @@ class SocketLink implements Link {
 }
 
 /** Settles when the process has ended and all that it wrote is read. */
-async function exitOf(child: ChildProcess, link: Link): Promise<Exit> {
+async function exitOf(child: ChildProcess, link: Link, stderr: net.Socket): Promise<Exit> {
+  const said = new Promise((resolve) => stderr.on("close", resolve));
   const exit = await new Promise<Exit>((resolve) => {
     child.on("exit", (code, signal) => resolve({ code, signal }));
   });
-  await link.ended;
+  await Promise.all([link.ended, said]);
   return exit;
 }
