@@ -1,7 +1,16 @@
 import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
 import type { Convention } from "../protocol/message.ts";
 import { type Call, runInCall } from "./current-call.ts";
-import { apply, get, isArray, isPromise, NativePromise, nativeThen } from "./intrinsics.ts";
+import {
+  apply,
+  get,
+  getOwnPropertyDescriptor,
+  isArray,
+  isPromise,
+  isProxy,
+  NativePromise,
+  nativeThen,
+} from "./intrinsics.ts";
 import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
 
 /** Takes the outcome of each call, once. */
@@ -16,6 +25,8 @@ export interface Answers {
 export class Invoker {
   readonly #exports: unknown;
   readonly #answers: Answers;
+  /** Functions found as plain properties of the exports themselves, where looking again is one comparison. */
+  readonly #found = new Map<string, Target>();
 
   constructor(exports: unknown, answers: Answers) {
     this.#exports = exports;
@@ -39,7 +50,7 @@ export class Invoker {
       return;
     }
     try {
-      const target = findTarget(this.#exports, call.method);
+      const target = this.#find(call.method);
       if (!("fn" in target)) this.#answers.error(call, this.#notFound(call.method, target));
       else if (convention === "value" || convention === "args") this.#call(call, target, args);
       else this.#callWithCallback(call, target, args);
@@ -47,6 +58,16 @@ export class Invoker {
       this.#thrown(call, thrown);
     }
   };
+
+  #find(method: string): Target | Miss {
+    const known = this.#found.get(method);
+    if (known && get(known.container as object, method) === known.fn) return known;
+    const target = findTarget(this.#exports, method);
+    if ("fn" in target && target.container === this.#exports && isData(target.container, method)) {
+      this.#found.set(method, target);
+    }
+    return target;
+  }
 
   #call(call: Call, target: Target, args: unknown[]): void {
     this.#settle(call, apply(target.fn, target.container, args));
@@ -114,6 +135,12 @@ export class Invoker {
       message: `${what}: expected the name of an exported function, of ${known}${more}`,
     };
   }
+}
+
+/** True for an own property that no getter or Proxy stands before. */
+function isData(exports: unknown, name: string): boolean {
+  if (typeof exports !== "object" || exports === null || isProxy(exports)) return false;
+  return getOwnPropertyDescriptor(exports, name)?.value !== undefined;
 }
 
 function thenOf(value: unknown): unknown {

@@ -11,7 +11,6 @@ import {
 import {
   type CallMeta,
   type Convention,
-  decodeCall,
   decodeCancel,
   decodeHello,
   encodeGoaway,
@@ -32,6 +31,7 @@ import type { Input } from "./input.ts";
 import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
 import { loadFile, loadSource } from "./loader.ts";
+import { MetaReader } from "./meta-reader.ts";
 
 type State = "hello" | "loading" | "ready" | "draining" | "failing" | "ended";
 
@@ -45,6 +45,7 @@ const BROKEN = 70;
 export class Session {
   readonly #connection: Connection;
   readonly #answers: FrameAnswers;
+  readonly #metas = new MetaReader();
   readonly #file: string | undefined;
   #state: State = "hello";
   #invoker: Invoker | undefined;
@@ -224,7 +225,7 @@ export class Session {
   #start(frame: Frame): void {
     const { id, encoding } = frame;
     try {
-      const meta = decodeCall(frame.meta);
+      const meta = this.#metas.read(frame.meta);
       const argument = decodeValue(frame.payload, encoding);
       const call = new Call(id, meta, this.#acceptOf(meta, encoding));
       this.#lastId = id;
@@ -306,6 +307,8 @@ export class Session {
 
   #broken(message: string): void {
     if (this.#state === "ended") return;
+    // Until a hello came, a host skips whatever else comes, an error too.
+    if (this.#state === "hello") this.#sendHello(DEFAULT_MAX_PAYLOAD);
     this.#connection.close();
     this.#connection.sendError(0, protocolError(message));
     this.#end(BROKEN);

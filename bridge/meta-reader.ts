@@ -1,0 +1,28 @@
+import { type CallMeta, decodeCall } from "../protocol/message.ts";
+import { Buffer } from "./intrinsics.ts";
+
+/** Longer metas, in bytes, are not worth the comparison. */
+const MAX_KEPT = 256;
+
+/** Reads the metas of calls. Calls of one method without a trace id have the same bytes again and again, read once. */
+export class MetaReader {
+  #bytes: Uint8Array = Buffer.alloc(0);
+  #meta: CallMeta | undefined;
+
+  /** Like decodeCall. The result is shared: change nothing in it. */
+  read(bytes: Uint8Array): CallMeta {
+    if (this.#meta && isSame(bytes, this.#bytes)) return this.#meta;
+    const meta = decodeCall(bytes);
+    if (bytes.length <= MAX_KEPT) {
+      this.#bytes = Buffer.from(bytes);
+      this.#meta = meta;
+    }
+    return meta;
+  }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
