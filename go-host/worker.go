@@ -104,6 +104,7 @@ func (w *worker) serve() {
 
 // failure ends the process, whose connection is over, and says why for the calls in flight.
 func (w *worker) failure(reason error) error {
+	w.host.pool.Drain(w.slot)
 	var broken *frame.BrokenError
 	if errors.As(reason, &broken) {
 		w.kill(&Error{
@@ -205,6 +206,7 @@ func (w *worker) Goaway(meta frame.GoawayMeta) {
 
 // Unwritable kills a worker that takes no more calls: those in flight on it could wait for ever.
 func (w *worker) Unwritable(err error) {
+	w.host.pool.Drain(w.slot)
 	time.AfterFunc(w.host.options.KillGrace, func() {
 		if !w.hasExited() { // else its own words say more
 			w.kill(&Error{Code: CodeWorkerCrashed, Message: "the worker closed its stdin and was killed", err: err})
