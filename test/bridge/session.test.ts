@@ -1,9 +1,461 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Encoding, encodeFrame, Kind } from "../../protocol/frame.ts";
+import {
+  decodeHello,
+  encodeCall,
+  encodeCancel,
+  encodeHello,
+  type Hello,
+} from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
+
+const HELLO: Hello = { protocol: 1, maxPayload: 33_554_432, encodings: ["json", "raw"] };
 
 test("a call gets its result", async (t) => {
   const peer = await Peer.start(t, "calls/basic.js");
   assert.equal(await peer.call("add", [1, 2]), 3);
   await peer.goaway();
+});
+
+test("the worker's hello says what it is, and offers msgpack only to hosts that do", async (t) => {
+  const peer = await Peer.start(t, "calls/basic.js");
+  const hello = decodeHello((await peer.next(({ kind }) => kind === Kind.Hello)).payload);
+  assert.equal(hello.protocol, 1);
+  assert.equal(hello.runtime, "node");
+  assert.match(hello.runtimeVersion ?? "", /^v\d+\.\d+\.\d+/);
+  assert.equal(hello.pid, peer.child.pid);
+  assert.deepEqual(hello.encodings, ["json", "msgpack", "raw"]);
+  const plain = await Peer.start(t, {
+    file: "calls/basic.js",
+    hello: { encodings: ["json", "raw"] },
+  });
+  const offer = decodeHello((await plain.next(({ kind }) => kind === Kind.Hello)).payload);
+  assert.deepEqual(offer.encodings, ["json", "raw"]);
+});
+
+test("the worker accepts what the host accepts, and 32 MiB at least", async (t) => {
+  for (const [offered, accepted] of [
+    [1_024, 33_554_432],
+    [50_000_000, 50_000_000],
+  ] as const) {
+    const peer = await Peer.start(t, { file: "calls/basic.js", hello: { maxPayload: offered } });
+    const hello = decodeHello((await peer.next(({ kind }) => kind === Kind.Hello)).payload);
+    assert.equal(hello.maxPayload, accepted);
+    await peer.kill();
+  }
+});
+
+test("many calls in flight get their own answers, in any order", async (t) => {
+  const peer = await Peer.start(t, "calls/slow.js");
+  const waiting = [1, 2, 3].map((value) => peer.sendCall("wait", value));
+  assert.equal(await peer.call("echo", "between"), "between");
+  await peer.call("release");
+  const answers = await Promise.all(waiting.map((id) => peer.answer(id)));
+  assert.deepEqual(
+    answers.map(({ value }) => value),
+    [1, 2, 3],
+  );
+  await peer.goaway();
+});
+
+test("a thousand calls written at once are all answered", async (t) => {
+  const peer = await Peer.start(t, "calls/basic.js");
+  const ids = Array.from({ length: 1_000 }, (_, i) =>
+    peer.sendCall(i % 2 ? "echo" : "echoLater", i),
+  );
+  const answers = await Promise.all(ids.map((id) => peer.answer(id)));
+  assert.deepEqual(
+    answers.map(({ value }) => value),
+    ids.map((_, i) => i),
+  );
+  await peer.goaway();
+});
+
+test("frames that arrive byte by byte are understood", async (t) => {
+  const peer = Peer.launch(t, "calls/basic.js");
+  const call = encodeFrame({
+    kind: Kind.Call,
+    id: 1,
+    meta: encodeCall({ method: "echo" }),
+    payload: Buffer.from("[1]"),
+  });
+  for (const byte of encodeFrame({ kind: Kind.Hello, payload: encodeHello(HELLO) }))
+    peer.sendBytes(Buffer.of(byte));
+  await peer.next(({ kind }) => kind === Kind.Ready);
+  for (const byte of call) {
+    peer.sendBytes(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual((await peer.answer(1)).value, [1]);
+  await peer.goaway();
+});
+
+test("bytes cross as they are, both ways", async (t) => {
+  const peer = await Peer.start(t, "calls/basic.js");
+  const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256));
+  for (const size of [0, 1, 15_999, 70_000]) {
+    const { frame, value } = await peer.ask("echo", bytes.subarray(0, size), {}, Encoding.Raw);
+    assert.equal(frame.encoding, Encoding.Raw);
+    assert.deepEqual(value, bytes.subarray(0, size));
+  }
+  await peer.goaway();
+});
+
+test("a result comes in the encoding asked for, else in the call's, else in the session's codec", async (t) => {
+  const file = "calls/basic.js";
+  const peer = await Peer.start(t, { file, hello: { options: { codec: "msgpack" } } });
+  const encodingFor = async (encoding: Encoding, accept?: "json" | "msgpack") =>
+    (await peer.ask("count", Buffer.from("1"), accept ? { accept } : {}, encoding)).frame.encoding;
+  assert.equal(await encodingFor(Encoding.Raw), Encoding.Msgpack);
+  assert.equal(await encodingFor(Encoding.Raw, "json"), Encoding.Json);
+  assert.equal(await encodingFor(Encoding.Msgpack), Encoding.Msgpack);
+  assert.equal(await encodingFor(Encoding.Msgpack, "json"), Encoding.Json);
+  assert.equal(await encodingFor(Encoding.Json), Encoding.Json);
+  assert.equal(await encodingFor(Encoding.Json, "msgpack"), Encoding.Msgpack);
+  const plain = await Peer.start(t, file);
+  assert.equal(
+    (await plain.ask("count", Buffer.from("1"), {}, Encoding.Raw)).frame.encoding,
+    Encoding.Json,
+  );
+});
+
+test("a ping is answered with its payload while calls run", async (t) => {
+  const peer = await Peer.start(t, "calls/slow.js");
+  peer.sendCall("never");
+  peer.send({ kind: Kind.Ping, payload: Buffer.from("are you there") });
+  const pong = await peer.next(({ kind }) => kind === Kind.Pong);
+  assert.equal(Buffer.from(pong.payload).toString(), "are you there");
+});
+
+test("unknown and reserved kinds, and frames in the wrong direction, are skipped", async (t) => {
+  const peer = await Peer.start(t, "calls/basic.js");
+  for (const kind of [
+    0,
+    Kind.Ready,
+    Kind.Reply,
+    Kind.Error,
+    Kind.Chunk,
+    Kind.Credit,
+    Kind.Log,
+    Kind.Pong,
+    Kind.Stats,
+    200,
+  ]) {
+    peer.send({ kind, id: 7, meta: Buffer.from("{}"), payload: Buffer.from("anything") });
+  }
+  assert.equal(await peer.call("add", [1, 2]), 3);
+  await peer.goaway();
+});
+
+test("a cancel aborts the call's signal, and the call still gets its one answer", async (t) => {
+  const peer = await Peer.start(t, "calls/signals.js");
+  for (const [reason, name] of [
+    ["deadline_exceeded", "TimeoutError"],
+    ["canceled", "AbortError"],
+  ] as const) {
+    const id = peer.sendCall("waitForAbort");
+    peer.send({ kind: Kind.Cancel, id, meta: encodeCancel({ reason }) });
+    peer.send({ kind: Kind.Cancel, id, meta: encodeCancel({ reason }) });
+    const { value } = await peer.answer(id);
+    assert.equal((value as string[])[0], name);
+  }
+  await peer.goaway();
+});
+
+test("a signal that is first asked for after the cancel is aborted already", async (t) => {
+  const peer = await Peer.start(t, "calls/signals.js");
+  const id = peer.sendCall("lateLook");
+  peer.send({ kind: Kind.Cancel, id, meta: encodeCancel({ reason: "canceled" }) });
+  await peer.call("release");
+  assert.deepEqual((await peer.answer(id)).value, [true, "AbortError"]);
+  await peer.goaway();
+});
+
+test("a cancel for a call that is not in flight, or with odd meta, is ignored or means canceled", async (t) => {
+  const peer = await Peer.start(t, "calls/signals.js");
+  peer.send({ kind: Kind.Cancel, id: 99, meta: Buffer.from("not json") });
+  const id = peer.sendCall("waitForAbort");
+  peer.send({ kind: Kind.Cancel, id, meta: Buffer.from("not json") });
+  assert.equal(((await peer.answer(id)).value as string[])[0], "AbortError");
+  await peer.goaway();
+});
+
+test("a result over the host's limit is too_large, one at the limit is not", async (t) => {
+  const peer = await Peer.start(t, { file: "stdio/large.js", hello: { maxPayload: 20_000 } });
+  assert.equal(((await peer.call("answer", 19_998)) as string).length, 19_998);
+  const error = await peer.fail("answer", 19_999);
+  assert.equal(error.code, "too_large");
+  assert.match(error.message, /20000 bytes.*MaxPayload/);
+  for (const encoding of [Encoding.Json, Encoding.Msgpack]) {
+    assert.equal((await peer.fail("answer", 20_000, {}, encoding)).code, "too_large");
+  }
+  assert.equal(((await peer.call("answer", 5)) as string).length, 5);
+  await peer.goaway();
+});
+
+test("bytes over the host's limit are too_large", async (t) => {
+  const source = "export const bytes = (size) => Buffer.alloc(size);";
+  const peer = await Peer.start(t, { source, hello: { maxPayload: 1_024 } });
+  assert.equal(((await peer.call("bytes", 1_024)) as Buffer).length, 1_024);
+  assert.equal((await peer.fail("bytes", 1_025)).code, "too_large");
+});
+
+const WRONG_CALLS: Record<string, [string, Parameters<Peer["send"]>[0]]> = {
+  "meta that is no JSON": ["protocol_error", { kind: Kind.Call, id: 5, meta: Buffer.from("{") }],
+  "meta that is a list": ["protocol_error", { kind: Kind.Call, id: 5, meta: Buffer.from("[]") }],
+  "no meta": ["protocol_error", { kind: Kind.Call, id: 5 }],
+  "a method that is no string": [
+    "protocol_error",
+    { kind: Kind.Call, id: 5, meta: Buffer.from('{"method":1}') },
+  ],
+  "a timeout of 0": [
+    "protocol_error",
+    { kind: Kind.Call, id: 5, meta: Buffer.from('{"method":"echo","timeout":0}') },
+  ],
+  "an unknown convention": [
+    "protocol_error",
+    { kind: Kind.Call, id: 5, meta: Buffer.from('{"method":"echo","convention":"x"}') },
+  ],
+  "an unknown accept": [
+    "protocol_error",
+    { kind: Kind.Call, id: 5, meta: Buffer.from('{"method":"echo","accept":"xml"}') },
+  ],
+  "the reserved encoding": [
+    "protocol_error",
+    { kind: Kind.Call, id: 5, encoding: 3, meta: encodeCall({ method: "echo" }) },
+  ],
+  "an argument that is no JSON": [
+    "invalid_argument",
+    { kind: Kind.Call, id: 5, meta: encodeCall({ method: "echo" }), payload: Buffer.from("{nope") },
+  ],
+  "an argument that is no UTF-8": [
+    "invalid_argument",
+    {
+      kind: Kind.Call,
+      id: 5,
+      meta: encodeCall({ method: "echo" }),
+      payload: Buffer.from([0x22, 0xff, 0x22]),
+    },
+  ],
+  "an argument that is no msgpack": [
+    "invalid_argument",
+    {
+      kind: Kind.Call,
+      id: 5,
+      encoding: 1,
+      meta: encodeCall({ method: "echo" }),
+      payload: Buffer.from([0x92, 1]),
+    },
+  ],
+  "an empty method": [
+    "method_not_found",
+    { kind: Kind.Call, id: 5, meta: encodeCall({ method: "" }) },
+  ],
+};
+
+for (const [what, [code, frame]] of Object.entries(WRONG_CALLS)) {
+  test(`${what} fails its own call with ${code} and no other`, async (t) => {
+    const peer = await Peer.start(t, "calls/basic.js");
+    peer.send(frame);
+    assert.equal((await peer.answer(5)).error?.code, code);
+    assert.equal(await peer.call("add", [1, 2]), 3);
+    await peer.goaway();
+  });
+}
+
+test("msgpack that was not agreed fails its call with protocol_error", async (t) => {
+  const peer = await Peer.start(t, {
+    file: "calls/basic.js",
+    hello: { encodings: ["json", "raw"] },
+  });
+  assert.equal((await peer.fail("echo", 1, {}, Encoding.Msgpack)).code, "protocol_error");
+  assert.equal((await peer.fail("echo", 1, { accept: "msgpack" })).code, "protocol_error");
+  assert.equal(await peer.call("echo", 1), 1);
+});
+
+const call = (id: number) =>
+  encodeFrame({ kind: Kind.Call, id, meta: encodeCall({ method: "never" }) });
+const BROKEN: Record<string, Uint8Array> = {
+  "text in place of a frame": Buffer.from("hello world, this is no frame"),
+  "another version": Buffer.from("ff524202030000000000000000000000", "hex"),
+  "meta over the limit": Buffer.from("ff524201030040010000000100000000", "hex"),
+  "a payload over the limit": Buffer.from("ff524201030000000000000102000001", "hex"),
+  "an id in flight": Buffer.concat([call(3), call(3)]),
+  "call id 0": call(0),
+  "a reserved id": call(2_147_483_648),
+  "a second hello": encodeFrame({ kind: Kind.Hello, payload: encodeHello(HELLO) }),
+};
+
+for (const [what, bytes] of Object.entries(BROKEN)) {
+  test(`${what} ends the connection with protocol_error and exit code 70`, async (t) => {
+    const peer = await Peer.start(t, "calls/slow.js");
+    peer.sendCall("never");
+    peer.sendBytes(bytes);
+    const error = await peer.fatal();
+    assert.equal(error.code, "protocol_error");
+    assert.ok(error.message.length > 20, error.message);
+    assert.deepEqual(await peer.exited, { code: 70, signal: null });
+  });
+}
+
+test("an unknown version is reported with both versions", async (t) => {
+  const peer = Peer.launch(t, "calls/basic.js");
+  peer.sendBytes(Buffer.from("ff524209010000000000000000000002", "hex"));
+  assert.match((await peer.fatal()).message, /version 1.*version 9/);
+  assert.deepEqual(await peer.exited, { code: 70, signal: null });
+});
+
+const WRONG_HELLOS: Record<string, unknown> = {
+  "no protocol": { max_payload: 1_024, encodings: ["json", "raw"] },
+  "a small max_payload": { protocol: 1, max_payload: 1_023, encodings: ["json", "raw"] },
+  "a large max_payload": { protocol: 1, max_payload: 1_073_741_825, encodings: ["json", "raw"] },
+  "no raw": { protocol: 1, max_payload: 1_024, encodings: ["json"] },
+  "an unknown codec": {
+    protocol: 1,
+    max_payload: 1_024,
+    encodings: ["json", "raw"],
+    options: { codec: "x" },
+  },
+  "a codec that is not offered": {
+    protocol: 1,
+    max_payload: 1_024,
+    encodings: ["json", "raw"],
+    options: { codec: "msgpack" },
+  },
+  "a list": [],
+};
+
+for (const [what, hello] of Object.entries(WRONG_HELLOS)) {
+  test(`a hello with ${what} is a protocol_error`, async (t) => {
+    const peer = Peer.launch(t, "calls/basic.js");
+    peer.send({ kind: Kind.Hello, payload: Buffer.from(JSON.stringify(hello)) });
+    assert.match((await peer.fatal()).message, /hello: expected/);
+    assert.deepEqual(await peer.exited, { code: 70, signal: null });
+  });
+}
+
+test("a first frame that is no hello is a protocol_error", async (t) => {
+  const peer = Peer.launch(t, "calls/basic.js");
+  peer.send({ kind: Kind.Ping });
+  assert.match((await peer.fatal()).message, /expected a hello first/);
+  assert.deepEqual(await peer.exited, { code: 70, signal: null });
+});
+
+test("a hello of a later protocol and with unknown keys is welcome", async (t) => {
+  const peer = Peer.launch(t, "calls/basic.js");
+  const hello = {
+    protocol: 7,
+    max_payload: 5_000,
+    encodings: ["json", "raw", "cbor"],
+    news: true,
+    options: { x: 1 },
+  };
+  peer.send({ kind: Kind.Hello, payload: Buffer.from(JSON.stringify(hello)) });
+  await peer.next(({ kind }) => kind === Kind.Ready);
+  assert.equal(
+    decodeHello((await peer.next(({ kind }) => kind === Kind.Hello)).payload).protocol,
+    1,
+  );
+});
+
+test("an input that ends inside a frame is a protocol_error", async (t) => {
+  const peer = await Peer.start(t, "calls/basic.js");
+  peer.sendBytes(call(1).subarray(0, 20));
+  peer.closeInput();
+  assert.match((await peer.fatal()).message, /ended inside a frame/);
+  assert.deepEqual(await peer.exited, { code: 70, signal: null });
+});
+
+test("a call before ready is a protocol_error", async (t) => {
+  const source =
+    "await new Promise((resolve) => setTimeout(resolve, 300)); export const f = () => 1;";
+  const peer = Peer.spawn(t, { source });
+  await peer.next(({ kind }) => kind === Kind.Hello);
+  assert.equal((await peer.fail("f")).code, "protocol_error");
+  await peer.next(({ kind }) => kind === Kind.Ready);
+  assert.equal(await peer.call("f"), 1);
+});
+
+test("after goaway the calls in flight are answered, later ones refused, and the worker exits with 0", async (t) => {
+  const source = `let go; export const wait = (value) => new Promise((resolve) => { go = () => resolve(value) });
+    export const releaseSoon = () => { setTimeout(go, 300) };`;
+  const peer = await Peer.start(t, { source });
+  const waiting = peer.sendCall("wait", "patience");
+  await peer.call("releaseSoon");
+  peer.send({ kind: Kind.Goaway });
+  assert.equal((await peer.fail("wait", 1)).code, "worker_unavailable");
+  assert.equal((await peer.answer(waiting)).value, "patience");
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
+});
+
+test("goaway during loading ends the worker with 0", async (t) => {
+  const peer = Peer.spawn(t, {
+    source: "setInterval(() => {}, 1000); await new Promise(() => {});",
+  });
+  await peer.next(({ kind }) => kind === Kind.Hello);
+  peer.send({ kind: Kind.Goaway });
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
+});
+
+test("the end of stdin ends the worker with 0 at once, whatever is running", async (t) => {
+  const peer = await Peer.start(t, "calls/slow.js");
+  peer.sendCall("never");
+  await peer.call("echo");
+  peer.closeInput();
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
+});
+
+test("a host that stopped reading and is gone ends the worker", async (t) => {
+  const source =
+    "export const chatter = () => { setInterval(() => console.log('x'.repeat(1000)), 1) };";
+  const peer = await Peer.start(t, { source });
+  await peer.call("chatter");
+  peer.closeOutput();
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
+});
+
+test("log lines are dropped and counted while the host does not read, answers are not", async (t) => {
+  const source = `export const chatter = (lines) => { for (let i = 0; i < lines; i++) console.log(i + ' '.repeat(1000)); return 'done' };
+    export const echo = (value) => value;`;
+  const peer = await Peer.start(t, { source });
+  peer.setReading(false);
+  const ids = [
+    peer.sendCall("chatter", 20_000),
+    peer.sendCall("echo", "x".repeat(2_000_000)),
+    peer.sendCall("echo", 2),
+  ];
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  peer.setReading(true);
+  const values = (await Promise.all(ids.map((id) => peer.answer(id)))).map(({ value }) => value);
+  assert.deepEqual(values, ["done", "x".repeat(2_000_000), 2]);
+  await peer.goaway();
+  const note = peer.logs.find(({ text }) => text.includes("were dropped"));
+  const dropped = Number(/^(\d+) log lines were dropped/.exec(note?.text ?? "")?.[1] ?? 0);
+  assert.ok(dropped > 0);
+  assert.equal(peer.logs.length - 1 + dropped, 20_000);
+});
+
+test("a finished answer does not wait for the slow calls that came with it", async (t) => {
+  const peer = await Peer.start(t, "calls/slow.js");
+  const quick = encodeFrame({
+    kind: Kind.Call,
+    id: 101,
+    meta: encodeCall({ method: "block" }),
+    payload: Buffer.from("5"),
+  });
+  const endless = encodeFrame({
+    kind: Kind.Call,
+    id: 102,
+    meta: encodeCall({ method: "block" }),
+    payload: Buffer.from("1e9"),
+  });
+  peer.sendBytes(Buffer.concat([quick, quick.map((byte, i) => (i === 11 ? 103 : byte)), endless]));
+  await peer.answer(101);
+});
+
+test("a worker without a file or source says so", async (t) => {
+  const error = await Peer.failure(t, {});
+  assert.equal(error.code, "boot_failed");
+  assert.match(error.message, /FILE argument, or options.source/);
 });
