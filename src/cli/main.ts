@@ -2,12 +2,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { RootbridgeError } from "../error.ts";
-import { type Arguments, readArguments, UsageError } from "./arguments.ts";
-import { call } from "./call.ts";
-import { methods } from "./methods.ts";
+import { type Arguments, type Command, readArguments, UsageError } from "./arguments.ts";
 import { jsonReport, type Report, textReport } from "./report.ts";
 import { usage } from "./usage.ts";
-import { worker } from "./worker.ts";
 
 /** The exit codes, as `rootbridge --help` lists them. */
 const exitCodes = { result: 0, failed: 1, usage: 2, boot: 3, unread: 141 } as const;
@@ -30,8 +27,19 @@ async function run(given: Arguments, report: Report): Promise<number> {
   const { command, help, version } = given;
   if (version) return print(`rootbridge ${ownVersion()}\n`);
   if (help || command === undefined) return print(usage(command));
-  return { call, worker, methods }[command](given, report);
+  const perform = await load[command]();
+  return perform(given, report);
 }
+
+/** Loaded when asked for: help and complaints about usage need no host. */
+const load: Readonly<Record<Command, () => Promise<Perform>>> = {
+  call: async () => (await import("./call.ts")).call,
+  worker: async () => (await import("./worker.ts")).worker,
+  methods: async () => (await import("./methods.ts")).methods,
+};
+
+/** A command; settles with the exit code. */
+type Perform = (given: Arguments, report: Report) => Promise<number>;
 
 function print(text: string): number {
   process.stdout.write(text);

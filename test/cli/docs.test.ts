@@ -20,11 +20,12 @@ describe("docs/cli.md", () => {
     const env = { ...testEnvironment, PATH: folder + delimiter + process.env["PATH"] };
     const examples = blocks("console").flatMap(examplesOf);
     assert.ok(examples.length >= 8);
-    for (const { line, output } of examples) {
+    const check = async ({ line, output }: { line: string; output: string }): Promise<void> => {
       const script = `{ ${line}\n} 2>&1`;
       const { stdout } = await promisify(execFile)("sh", ["-c", script], { cwd: folder, env });
       assert.equal(withoutFrames(stdout), output, line);
-    }
+    };
+    await Promise.all(examples.map(check));
   });
 
   test("names every flag that help does", async () => {

@@ -112,8 +112,8 @@ describe("code that does not load is boot_failed", { concurrency: true }, () => 
   });
 
   test("a load that never ends", async () => {
-    const words = /not ready within 500 ms.*did not finish loading/;
-    await boot({ entry: fixture("endless.mjs"), bootTimeout: 500 }, words);
+    const words = /not ready within 2500 ms.*did not finish loading/;
+    await boot({ entry: fixture("endless.mjs"), bootTimeout: 2_500 }, words);
   });
 
   test("a Node that is not there", async () => {
