@@ -46,7 +46,9 @@ export const NativeAbortController: typeof AbortController = AbortController;
 export const nativeProcess: NodeJS.Process = globalThis.process;
 export const now: () => number = performance.now.bind(performance);
 export const epochNow: () => number = Date.now;
-export const nextTick: (callback: () => void) => void = nativeProcess.nextTick.bind(nativeProcess) as never;
+export const nextTick: (callback: () => void) => void = nativeProcess.nextTick.bind(
+  nativeProcess,
+) as never;
 /** The process's own exit, which runs user code's exit handlers. */
 export const exitProcess: (code: number) => never = nativeProcess.exit.bind(nativeProcess);
 

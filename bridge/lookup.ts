@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import {
   apply,
   get,
@@ -26,6 +27,7 @@ type Container = object;
 const FORBIDDEN: ReadonlySet<string> = new Set(["constructor", "__proto__", "prototype"]);
 const objectPrototype: object = Object.prototype;
 const functionPrototype: object = Function.prototype;
+const emitterPrototype: object = EventEmitter.prototype;
 const functionText = Function.prototype.toString;
 /** Names listed at most, and levels of nesting. */
 const MAX_NAMES = 1_000;
@@ -145,6 +147,7 @@ function keysOf(container: Container): string[] {
 
 /** Names of Map, Array, EventEmitter and such can be called, but say nothing about the module. */
 function isBuiltinPrototype(owner: object): boolean {
+  if (owner === emitterPrototype) return true;
   const maker = getOwnPropertyDescriptor(owner, "constructor")?.value;
   return typeof maker === "function" && isNative(maker);
 }
