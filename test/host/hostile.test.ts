@@ -97,6 +97,14 @@ describe("what belongs to nothing is skipped", { concurrency: true }, () => {
     assert.deepEqual(pino?.fields["fields"], { order: 12 });
   });
 
+  test("nobody kills a worker that sends other frames in place of its pong", async (t) => {
+    const host = await startHostile(t, "busy for a while");
+    await failure(host.call("act", undefined, { timeout: 50 }), "deadline_exceeded");
+    assert.equal(host.stats().suspect, 1);
+    assert.equal(await host.call("echo", "after"), "after");
+    assert.equal(host.stats().restarts, 0);
+  });
+
   test("a ping gets its pong, and one that is too long gets none", async (t) => {
     const host = await startHostile(t, "a ping");
     assert.equal(await host.call("act"), "are you there");
