@@ -168,7 +168,7 @@ describe("rootbridge worker, fed lines", { concurrency: 3 }, () => {
   });
 
   test("takes more lines than it runs at a time", async () => {
-    const requests = Array.from({ length: 500 }, (_, data) => ({ method: "echo", data }));
+    const requests = Array.from({ length: 2_000 }, (_, data) => ({ method: "echo", data }));
     const { code, answers } = await lines(requests);
     assert.equal(code, 0);
     assert.deepEqual(
