@@ -2,26 +2,43 @@ import { extname } from "node:path";
 import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
 import { EntryError } from "./entry.ts";
 import { nativeProcess } from "./intrinsics.ts";
+import { fileOf, findSyntaxPlace, type Suspect } from "./syntax-place.ts";
+import { lastLoadedUrl, sourceUrl } from "./virtual.ts";
 
 const TYPESCRIPT: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".tsx"]);
 
 /** Describes why the code did not load: where, what, and what to do where that is known. */
-export function describeBootError(thrown: unknown, entry: string): ErrorObject {
+export function describeBootError(thrown: unknown, entry: string, source?: string): ErrorObject {
   const error = describeError(thrown, Code.BootFailed);
-  const what =
-    error.name && thrown instanceof Error ? `${error.name}: ${error.message}` : error.message;
-  const where = syntaxErrorPlace(error);
+  if (error.name === "SyntaxError") addSyntaxPlace(error, entry, source);
+  const what = thrown instanceof Error ? `${error.name}: ${error.message}` : error.message;
+  const place = error.name === "SyntaxError" ? placeOf(error.stack) : "";
   const advice = adviceFor(error, entry);
-  const head =
-    thrown instanceof EntryError ? error.message : `${entry} did not load: ${where}${what}`;
+  const isOurs = thrown instanceof EntryError;
+  const head = isOurs ? error.message : `${entry} did not load: ${place}${what}`;
   error.message = advice ? `${head}\n${advice}` : head;
   return error;
 }
 
-/** A syntax error's own message says nothing of the place; its stack begins with it, as `FILE:LINE`. */
-function syntaxErrorPlace(error: ErrorObject): string {
-  if (error.name !== "SyntaxError") return "";
-  const first = error.stack?.split("\n", 1)[0] ?? "";
+/** Puts the place of an ES module's syntax error before its stack, where CommonJS's have it. */
+function addSyntaxPlace(error: ErrorObject, entry: string, source: string | undefined): void {
+  const { stack = "" } = error;
+  const fromModule = /\b(compileSourceTextModule|moduleStrategy)\b/.test(stack);
+  if (!fromModule || placeOf(stack) !== "") return;
+  const place = findSyntaxPlace(suspectFor(entry, source));
+  if (place) error.stack = `${place}\n\n${stack}`;
+}
+
+function suspectFor(entry: string, source: string | undefined): Suspect {
+  const url = lastLoadedUrl();
+  const file = url && fileOf(url);
+  if (source !== undefined && (url === undefined || url === sourceUrl())) return { source };
+  return { file: file ?? entry };
+}
+
+/** The `FILE:LINE` that a syntax error's stack begins with; its message says nothing of the place. */
+function placeOf(stack: string | undefined): string {
+  const first = stack?.split("\n", 1)[0] ?? "";
   return /:\d+$/.test(first) ? `${first.replace(/^file:\/\//, "")}: ` : "";
 }
 

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isModule, resolveEntry } from "./entry.ts";
-import { isPromise, Module, nativeProcess } from "./intrinsics.ts";
+import { getPrototypeOf, isPromise, Module, nativeProcess, ownKeys } from "./intrinsics.ts";
 import {
   dataUrl,
   importNeedsThread,
@@ -10,6 +10,8 @@ import {
   SOURCE_NAME,
   sourceUrl,
 } from "./virtual.ts";
+
+const objectPrototype: object = Object.prototype;
 
 /** What was loaded. The exports are wrapped, because awaiting them would call an export named `then`. */
 export interface Loaded {
@@ -43,13 +45,27 @@ function prepareRuntime(path: string): void {
 
 async function requireOrImport(path: string): Promise<Loaded> {
   try {
-    return { exports: Module._load(path, null, true) };
+    const exports = Module._load(path, null, true);
+    return isEmpty(exports) ? importNamespace(pathToFileURL(path).href) : { exports };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     // An ES module that doesn't say so by its name, or one with a top-level await.
     if (code !== "ERR_REQUIRE_ESM" && code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
     return importNamespace(pathToFileURL(path).href);
   }
+}
+
+/**
+ * Node starts a main file that turns out to be an ES module by itself, and gives no exports of it. To import it then gives
+ * the same module; so it does with CommonJS that exports nothing.
+ */
+function isEmpty(exports: unknown): boolean {
+  const isPlain = isObject(exports) && getPrototypeOf(exports) === objectPrototype;
+  return isPlain && ownKeys(exports).length === 0;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 async function importNamespace(url: string): Promise<Loaded> {

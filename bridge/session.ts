@@ -162,7 +162,7 @@ export class Session {
       this.#invoker = new Invoker(exports, this.#answers);
       this.#ready(this.#invoker.methods());
     } catch (error) {
-      this.#bootFailed(describeBootError(error, this.#entry));
+      this.#bootFailed(describeBootError(error, this.#entry, source));
     } finally {
       nativeProcess.removeListener("beforeExit", stuck);
       this.#connection.setHoldsLoop(true);

@@ -57,6 +57,13 @@ export function providePackageToImport(source: string | undefined): void {
   }
 }
 
+let lastLoaded: string | undefined;
+
+/** The URL of the module that was loaded last, as far as this Node tells: the one to blame for a syntax error. */
+export function lastLoadedUrl(): string | undefined {
+  return lastLoaded;
+}
+
 /** True where providePackageToImport costs a thread, so that it is better done only for ES modules. */
 export function importNeedsThread(): boolean {
   return !Module.registerHooks;
@@ -75,6 +82,7 @@ function provideByHooks(source: string | undefined): void {
       }
     },
     load(loaded, context, next) {
+      lastLoaded = loaded;
       if (loaded !== url) return next(loaded, context);
       return { format: "module", source, shortCircuit: true };
     },

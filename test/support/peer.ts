@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { decodeValue, encodeValue, loadMsgpack } from "../../protocol/codec.ts";
@@ -37,7 +37,7 @@ await loadMsgpack();
 
 /** The path of a file in test/fixtures. */
 export function fixture(name: string): string {
-  return join(FIXTURES, name);
+  return resolve(FIXTURES, name);
 }
 
 /** A folder that is gone after the test. */
@@ -58,6 +58,8 @@ export interface PeerOptions {
   nodeArgs?: string[];
   env?: Record<string, string>;
   cwd?: string;
+  /** Program text for `node -e` that runs the worker, in place of its file. */
+  evaluate?: string;
   /** Give the worker socketpairs for pipes, as Node does; they can't be guarded. */
   sockets?: boolean;
   /** Start it through a shell that moves stdin and stdout to descriptors 3 and 4, as for parents with socketpairs. */
@@ -362,7 +364,8 @@ interface Started {
 
 function startWorker(options: PeerOptions): Started {
   const file = options.file === undefined ? [] : [fixture(options.file)];
-  const args = [...(options.nodeArgs ?? []), WORKER, ...file];
+  const program = options.evaluate === undefined ? [WORKER] : ["-e", options.evaluate];
+  const args = [...(options.nodeArgs ?? []), ...program, ...file];
   const settings = { cwd: options.cwd, env: environment(options) };
   if (options.sockets) {
     const child = spawn(testNode, args, { ...settings, stdio: ["pipe", "pipe", "pipe"] });
