@@ -6,6 +6,7 @@ ADDR ?= 127.0.0.1:8080
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
+NATIVE := test/fixtures/native
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 MODULES := go-host $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
@@ -37,7 +38,7 @@ storefront: require examples
 	@cd examples/storefront && go build -o build/ . ./demo
 
 .PHONY: test
-test: require node_modules/.stamp examples ## run every test of both languages
+test: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp ## run every test of both languages
 	$(DEV) node --test 'test/**/*.test.ts'
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	$(call each_module,go test $(RACE) ./...)
@@ -72,6 +73,11 @@ fix: require node_modules/.stamp $(GOLANGCI) ## format, and mend what the linter
 .PHONY: matrix
 matrix: require node_modules/.stamp ## run worker and host tests on Node 18 to 26 (NODES="18 24" for some)
 	$(DEV) node scripts/matrix.ts $(NODES)
+
+# better-sqlite3 is compiled for one version of Node, which takes minutes: not part of make test.
+.PHONY: native
+native: require $(NATIVE)/sharp/node_modules/.stamp $(NATIVE)/sqlite/node_modules/.stamp ## run native addons in workers
+	cd go-host && go test $(RACE) -count=1 -v -run 'Sharp|Sqlite' .
 
 .PHONY: bench
 bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)
