@@ -104,7 +104,7 @@ func (b *booting) run() (*worker, error) {
 		_, _ = b.process.Stdin.Write(hello) // an error shows as the end of the worker's output
 	}()
 	reader := frame.NewReader(b.process.Stdout, frame.MaxHello)
-	if err := reader.SkipToHello(b.skipped); err != nil {
+	if err := b.skipToHello(reader); err != nil {
 		return nil, err
 	}
 	theirs, err := b.readHello(reader)
@@ -145,8 +145,12 @@ func (b *booting) helloFrame() ([]byte, error) {
 	return frame.Append(nil, frame.Hello, frame.JSON, 0, nil, payload), nil
 }
 
-// skipped logs what preloaded code printed before the worker's first frame.
-func (b *booting) skipped(text []byte) { b.host.logs.printed(b.process.PID(), text) }
+// skipToHello logs what preloaded code printed before the worker's first frame.
+func (b *booting) skipToHello(reader *frame.Reader) error {
+	printed := process.NewTail(func(line []byte) { b.host.logs.printed(b.process.PID(), line) })
+	defer printed.Flush()
+	return reader.SkipToHello(func(text []byte) { _, _ = printed.Write(text) })
+}
 
 func (b *booting) readHello(reader *frame.Reader) (frame.HelloMessage, error) {
 	f, err := reader.Next()
@@ -179,6 +183,8 @@ func (b *booting) readReady(reader *frame.Reader) (frame.ReadyMessage, error) {
 		switch f.Kind {
 		case frame.Ready:
 			return frame.ParseReady(f.Payload)
+		case frame.Hello:
+			return ready, errors.New("a second hello came in place of ready")
 		case frame.Error:
 			if f.ID == 0 {
 				return ready, parseError(f.Payload)

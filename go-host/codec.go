@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"unicode/utf8"
 
 	"rootbridge/internal/frame"
 )
@@ -127,6 +128,9 @@ func decodeJSON(encoded []byte, out any) (kept bool, err error) {
 	}
 	if err := clearTarget(encoded, out); err != nil {
 		return false, err
+	}
+	if !utf8.Valid(encoded) {
+		return false, errors.New("the JSON text is not UTF-8") // encoding/json would mend it silently
 	}
 	return false, json.Unmarshal(encoded, out)
 }

@@ -27,7 +27,7 @@ const (
 	CodeUnencodableResult Code = "unencodable_result"
 	// CodeTooLarge: an argument (did not run) or a result (ran) is over Options.MaxPayload.
 	CodeTooLarge Code = "too_large"
-	// CodeProtocolError: worker or host broke a rule of the protocol.
+	// CodeProtocolError: worker or host broke a rule of the protocol. The function may have run.
 	CodeProtocolError Code = "protocol_error"
 	// CodeWorkerCrashed: may have run; the worker process ended during the call. Stderr has its last words.
 	CodeWorkerCrashed Code = "worker_crashed"

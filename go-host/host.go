@@ -227,6 +227,9 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 	if answer.Kind == frame.Error {
 		return parseError(answer.Payload)
 	}
+	if answer.Encoding == frame.Reserved || answer.Encoding == frame.MsgPack && h.options.Codec != MsgPack {
+		return &Error{Code: CodeProtocolError, Message: fmt.Sprintf("the worker sent a result of the encoding %s, which the host did not offer; the function ran", answer.Encoding)}
+	}
 	kept, err := decode(answer.Payload, answer.Encoding, out)
 	if !kept {
 		frame.Recycle(answer.Payload)

@@ -125,22 +125,14 @@ func slogLevel(level string) slog.Level {
 }
 
 // stderr logs a line of a worker's stderr: what native code, children and Node itself print.
-func (p *logPump) stderr(pid int, line []byte) {
-	l := logLine{level: slog.LevelWarn, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
-	l.with(slog.Int("worker", pid))
-	l.with(slog.String("source", "stderr"))
-	p.add(l)
-}
+func (p *logPump) stderr(pid int, line []byte) { p.raw(pid, slog.LevelWarn, "stderr", line) }
 
-// printed logs what was printed on stdout before the worker took it over.
-func (p *logPump) printed(pid int, text []byte) {
-	for line := range bytes.SplitSeq(bytes.TrimSpace(text), []byte("\n")) {
-		if len(line) == 0 {
-			continue
-		}
-		l := logLine{level: slog.LevelInfo, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
-		l.with(slog.Int("worker", pid))
-		l.with(slog.String("source", "stdout"))
-		p.add(l)
-	}
+// printed logs a line that was printed on stdout before the worker took it over.
+func (p *logPump) printed(pid int, line []byte) { p.raw(pid, slog.LevelInfo, "stdout", line) }
+
+func (p *logPump) raw(pid int, level slog.Level, source string, line []byte) {
+	l := logLine{level: level, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
+	l.with(slog.Int("worker", pid))
+	l.with(slog.String("source", source))
+	p.add(l)
 }

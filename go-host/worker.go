@@ -102,18 +102,30 @@ func (w *worker) serve() {
 	close(w.ended)
 }
 
-// failure ends the process, whose connection is over, and says why for the calls in flight.
+// failure ends the process, whose connection is over, and says why for the calls in flight. A worker that died while it
+// wrote a frame has crashed; one that lives on has broken the protocol.
 func (w *worker) failure(reason error) error {
-	w.host.pool.Drain(w.slot)
+	grace := w.host.options.KillGrace
 	var broken *frame.BrokenError
-	if errors.As(reason, &broken) {
+	if errors.As(reason, &broken) && (!broken.Truncated || !w.exitsWithin(grace)) {
 		w.kill(&Error{
 			Code:    CodeProtocolError,
-			Message: fmt.Sprintf("the worker broke the protocol and was killed: %v", reason), err: reason,
+			Message: fmt.Sprintf("the worker broke the protocol and was killed: %v; the function may have run", reason), err: reason,
 		})
 	}
-	w.endWithin(w.host.options.KillGrace)
+	w.endWithin(grace)
 	return w.epitaph()
+}
+
+func (w *worker) exitsWithin(grace time.Duration) bool {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-w.process.Exited():
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // endWithin waits for a process that should be ending, and kills it if it does not.

@@ -61,6 +61,13 @@ export interface Frame {
 export class FrameError extends Error {
   override readonly name: string = "FrameError";
   readonly code: "protocol_error" = "protocol_error";
+  /** The input ended inside a frame. */
+  readonly truncated: boolean;
+
+  constructor(message: string, details: { truncated?: boolean; cause?: unknown } = {}) {
+    super(message, details);
+    this.truncated = details.truncated ?? false;
+  }
 }
 
 /** What a FrameReader calls, and what it accepts. */
@@ -176,6 +183,7 @@ export class FrameReader {
     const part = this.#body ? "meta and payload" : "header";
     throw new FrameError(
       `input ended inside a frame: ${received} of ${expected} bytes of its ${part} came`,
+      { truncated: true },
     );
   }
 

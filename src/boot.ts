@@ -1,13 +1,9 @@
 import { basename } from "node:path";
-import { FrameError, MAX_HELLO, VERSION } from "../protocol/frame.ts";
-import { type EncodingName, encodeHello } from "../protocol/message.ts";
 import { type ErrorObject, RootbridgeError } from "./error.ts";
+import { checkVersion } from "./hello.ts";
 import type { Settings } from "./options.ts";
 import { describeExit, type Surroundings, Worker } from "./worker.ts";
 import { nodeVersion } from "./worker-process.ts";
-
-/** The oldest major version of Node that runs the worker. */
-const oldestNode = 18;
 
 /** A worker that has loaded its code. */
 export interface Booted {
@@ -25,7 +21,6 @@ export async function boot(around: Surroundings): Promise<Booted> {
   try {
     worker.connection.hello(around.hello);
     const { methods } = await worker.ready;
-    checkHello(worker, around.settings);
     return { worker, methods };
   } catch (error) {
     worker.process.kill("SIGKILL");
@@ -34,19 +29,6 @@ export async function boot(around: Surroundings): Promise<Booted> {
   } finally {
     bounds.end();
   }
-}
-
-/** The host's hello. Throws `invalid_argument` for a source that is too long for it. */
-export function helloOf(settings: Settings): Uint8Array {
-  const { convention, codec, source, maxPayload } = settings;
-  const encodings: EncodingName[] = codec === "msgpack" ? ["json", "raw", codec] : ["json", "raw"];
-  const options = { convention, codec, ...(source === undefined ? {} : { source }) };
-  const hello = encodeHello({ protocol: VERSION, maxPayload, encodings, options });
-  if (hello.length <= MAX_HELLO) return hello;
-  throw new RootbridgeError({
-    code: "invalid_argument",
-    message: `options: source is too long: ${hello.length} bytes as JSON, at most ${MAX_HELLO}; use entry`,
-  });
 }
 
 /** Kills a worker that takes too long, or whose host is being closed. */
@@ -72,21 +54,6 @@ function tooSlow(worker: Worker, settings: Settings): ErrorObject {
     : "";
   const message = `${nameOf(settings)} was not ready within ${settings.bootTimeout} ms (option bootTimeout) and was killed${hint}`;
   return { code: "boot_failed", message };
-}
-
-function checkHello({ hello }: Worker, { codec, command, node }: Settings): void {
-  if (codec === "msgpack" && !hello?.encodings.includes(codec)) {
-    throw new FrameError("the worker does not speak msgpack; use the codec json");
-  }
-  if (command === undefined) checkVersion(node, hello?.runtimeVersion ?? "");
-}
-
-function checkVersion(node: string, version: string): void {
-  const major = Number.parseInt(version.replace(/^v/, ""), 10);
-  if (major >= oldestNode) return;
-  throw new FrameError(
-    `${node} is Node ${version}, the worker needs Node ${oldestNode} or later; set the option node`,
-  );
 }
 
 /** Says why a worker did not become ready. To be asked after its end. */

@@ -1,6 +1,6 @@
 import { loadMsgpack } from "../protocol/codec.ts";
-import { helloOf } from "./boot.ts";
 import { RootbridgeError } from "./error.ts";
+import { helloOf } from "./hello.ts";
 import { WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import { type Options, type Settings, settle } from "./options.ts";
@@ -69,7 +69,7 @@ export class Host {
       pool: this.#pool,
       counters: this.#counters,
       onMethods: (methods: readonly string[]) => {
-        this.#methods = methods;
+        this.#methods = [...methods].sort();
       },
     };
     this.#supervisors = Array.from({ length: settings.workers }, () => new Supervisor(charge));

@@ -35,6 +35,8 @@ export class Request {
   /** True once a worker has it. */
   sent = false;
 
+  /** What the host's hello offered. */
+  readonly #offered: readonly Encoding[];
   readonly #over = new AbortController();
   readonly #caller: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -43,6 +45,7 @@ export class Request {
   constructor(settings: Settings, method: string, data: unknown, options: CallOptions) {
     const { timeout = settings.callTimeout, signal } = options;
     checkTimeout(timeout);
+    this.#offered = settings.codec === "msgpack" ? withMsgpack : withoutMsgpack;
     this.meta = metaOf(method, options);
     [this.encoding, this.payload] = encode(data, settings);
     this.deadline = performance.now() + timeout;
@@ -68,6 +71,10 @@ export class Request {
   /** The result in an answer. Throws the error in it, `unencodable_result` or `protocol_error`. */
   take(answer: Frame): unknown {
     if (answer.kind === Kind.Error) throw new RootbridgeError(parseError(answer.payload));
+    if (!this.#offered.includes(answer.encoding)) {
+      const message = `the worker sent a result of encoding ${answer.encoding}, which the host did not offer; the function ran`;
+      throw failure("protocol_error", message);
+    }
     try {
       return decode(answer);
     } catch (cause) {
@@ -99,6 +106,9 @@ export class Request {
     this.#over.abort(failure(code, `${why} ${state}`, details));
   }
 }
+
+const withoutMsgpack: readonly Encoding[] = [Encoding.Json, Encoding.Raw];
+const withMsgpack: readonly Encoding[] = [...withoutMsgpack, Encoding.Msgpack];
 
 function checkTimeout(timeout: number): void {
   if (timeout > 0 && (timeout <= longestTimeout || timeout === Number.POSITIVE_INFINITY)) return;
@@ -149,9 +159,6 @@ function tooLarge({ length }: Uint8Array, limit: number, source: string): Rootbr
 }
 
 function decode({ encoding, payload }: Frame): unknown {
-  if (encoding === Encoding.Reserved) {
-    throw new CodecError("result: the worker used an encoding that the protocol reserves");
-  }
   if (isTooDeep(payload, encoding)) {
     throw new CodecError(`result nests more than ${MAX_DEPTH} levels deep`);
   }

@@ -10,6 +10,7 @@ import {
 } from "../protocol/message.ts";
 import { Connection, type ConnectionHandler, type InFlight } from "./connection.ts";
 import { type ErrorObject, parseError, RootbridgeError } from "./error.ts";
+import { checkHello } from "./hello.ts";
 import type { WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import type { Settings } from "./options.ts";
@@ -211,6 +212,7 @@ export class Worker {
   }
 
   #meet(hello: Hello): void {
+    checkHello(hello, this.#around.settings);
     this.hello = hello;
     this.connection.peerMaxPayload = hello.maxPayload;
     this.connection.maxPayload = this.#around.settings.maxPayload;
@@ -239,8 +241,11 @@ export class Worker {
 
   async #finish(reason: Error | undefined): Promise<void> {
     this.place.drain();
-    if (reason) this.kill(this.#brokenError(reason));
-    if (!(await this.#exitsWithin(this.#around.settings.killGrace))) this.process.kill("SIGKILL");
+    const { killGrace } = this.#around.settings;
+    // A worker that died while it wrote a frame has crashed; one that lives on has broken the protocol.
+    const died = isTruncated(reason) && (await this.#exitsWithin(killGrace));
+    if (reason && !died) this.kill(this.#brokenError(reason));
+    if (!(await this.#exitsWithin(killGrace))) this.process.kill("SIGKILL");
     await this.process.exited;
     const epitaph = await this.epitaph();
     this.#ready.reject(epitaph);
@@ -249,7 +254,7 @@ export class Worker {
   }
 
   #brokenError(cause: Error): RootbridgeError {
-    const message = `the worker broke the protocol and was killed: ${cause.message}`;
+    const message = `the worker broke the protocol and was killed: ${cause.message}; the function may have run`;
     return this.#sign({ code: "protocol_error", message }, cause);
   }
 
@@ -317,4 +322,8 @@ export function describeExit({ code, signal, cause }: Exit): string {
   if (signal !== undefined) return `signal ${signal}`;
   if (code !== undefined) return `exit code ${code}`;
   return cause instanceof Error ? cause.message : "it could not be started";
+}
+
+function isTruncated(reason: Error | undefined): boolean {
+  return reason instanceof FrameError && reason.truncated;
 }

@@ -21,7 +21,6 @@ describe("a worker that breaks the framing fails the calls on it and is replaced
     ["version", /version 1, got a frame of version 9/],
     ["payload length over the limit", /at most 33554432 bytes of payload/],
     ["meta length over the limit", /at most 16384 bytes of meta/],
-    ["end inside a frame", /ended inside a frame/],
     ["second hello", /second hello/],
     ["goaway that is no map", /goaway/],
   ] as const) {
@@ -36,11 +35,17 @@ describe("a worker that breaks the framing fails the calls on it and is replaced
   }
 });
 
+test("a worker that dies inside a frame has crashed", async (t) => {
+  const host = await startHostile(t, "end inside a frame");
+  await failure(host.call("act"), "worker_crashed");
+  assert.equal(await host.call("echo", "next"), "next");
+});
+
 describe("a frame that is wrong in itself fails its own call only", { concurrency: true }, () => {
   for (const [act, code] of [
     ["reply that is no JSON", "unencodable_result"],
-    ["reply in msgpack that was not agreed", "unencodable_result"],
-    ["reply in a reserved encoding", "unencodable_result"],
+    ["reply in msgpack that was not agreed", "protocol_error"],
+    ["reply in a reserved encoding", "protocol_error"],
     ["error that is no JSON", "protocol_error"],
     ["error without a code", "protocol_error"],
     ["error of the wrong types", "exception"],

@@ -24,6 +24,9 @@ export interface WorkerSession extends Case {
   readonly steps: readonly Step[];
 }
 
+/** Keys of a case, for readCases. */
+export const workerKeys: readonly string[] = ["source", "steps"];
+
 /** One step: an object with one key. */
 export type Step = Readonly<Record<string, unknown>>;
 

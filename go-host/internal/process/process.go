@@ -62,7 +62,7 @@ func start(command Command, onStderr func(pid int, line []byte)) (*Process, erro
 	}
 	pid := cmd.Process.Pid
 	p := &Process{
-		Stdin: stdinW, Stdout: stdoutR, Stderr: &Tail{onLine: func(line []byte) { onStderr(pid, line) }},
+		Stdin: stdinW, Stdout: stdoutR, Stderr: NewTail(func(line []byte) { onStderr(pid, line) }),
 		cmd: cmd, exited: make(chan struct{}), done: make(chan struct{}),
 	}
 	go p.wait(stderrR)
@@ -125,7 +125,7 @@ func (p *Process) wait(stderr *os.File) {
 	go func() {
 		defer close(copied)
 		_, _ = io.Copy(p.Stderr, stderr)
-		p.Stderr.flush()
+		p.Stderr.Flush()
 	}()
 	reap(p.cmd)
 	close(p.exited)

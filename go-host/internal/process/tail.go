@@ -19,6 +19,9 @@ type Tail struct {
 	kept []byte
 }
 
+// NewTail returns a Tail that hands each line, without its end, to onLine.
+func NewTail(onLine func(line []byte)) *Tail { return &Tail{onLine: onLine} }
+
 // Write never fails.
 func (t *Tail) Write(p []byte) (int, error) {
 	t.keep(p)
@@ -29,7 +32,7 @@ func (t *Tail) Write(p []byte) (int, error) {
 			break
 		}
 		t.add(rest[:at])
-		t.flush()
+		t.Flush()
 		rest = rest[at+1:]
 	}
 	t.add(rest)
@@ -51,12 +54,13 @@ func (t *Tail) add(p []byte) {
 		n := lineSize - len(t.line)
 		t.line = append(t.line, p[:n]...)
 		p = p[n:]
-		t.flush()
+		t.Flush()
 	}
 	t.line = append(t.line, p...)
 }
 
-func (t *Tail) flush() {
+// Flush hands on a line whose end has not come.
+func (t *Tail) Flush() {
 	if line := bytes.TrimSuffix(t.line, []byte("\r")); len(line) > 0 {
 		t.onLine(line)
 	}

@@ -1,0 +1,37 @@
+import { FrameError, MAX_HELLO, VERSION } from "../protocol/frame.ts";
+import { type EncodingName, encodeHello, type Hello } from "../protocol/message.ts";
+import { RootbridgeError } from "./error.ts";
+import type { Settings } from "./options.ts";
+
+/** The oldest major version of Node that runs the worker. */
+const oldestNode = 18;
+
+/** The host's hello. Throws `invalid_argument` for a source that is too long for it. */
+export function helloOf(settings: Settings): Uint8Array {
+  const { convention, codec, source, maxPayload } = settings;
+  const encodings: EncodingName[] = codec === "msgpack" ? ["json", "raw", codec] : ["json", "raw"];
+  const options = { convention, codec, ...(source === undefined ? {} : { source }) };
+  const hello = encodeHello({ protocol: VERSION, maxPayload, encodings, options });
+  if (hello.length <= MAX_HELLO) return hello;
+  throw new RootbridgeError({
+    code: "invalid_argument",
+    message: `options: source is too long: ${hello.length} bytes as JSON, at most ${MAX_HELLO}; use entry`,
+  });
+}
+
+/** Throws a FrameError for the hello of a worker that the host can't work with. */
+export function checkHello(hello: Hello, { codec, command, node }: Settings): void {
+  if (!hello.encodings.includes(codec)) {
+    throw new FrameError(`the worker does not speak ${codec}; use the codec json`);
+  }
+  if (command === undefined) checkVersion(node, hello.runtimeVersion ?? "");
+}
+
+/** Throws a FrameError for a Node, given by its name and its version such as `v16.20.2`, that is too old. */
+export function checkVersion(node: string, version: string): void {
+  const major = Number.parseInt(version.replace(/^v/, ""), 10);
+  if (major >= oldestNode) return;
+  throw new FrameError(
+    `${node} is Node ${version}, the worker needs Node ${oldestNode} or later; set the option node`,
+  );
+}
