@@ -67,7 +67,6 @@ export class FrameAnswers implements Answers {
   #reply(call: Call, value: unknown): boolean {
     const bytes = bytesOf(value);
     if (bytes) return this.#replyBytes(call, Encoding.Raw, bytes, true);
-    refuseStream(value);
     if (call.accept === Encoding.Msgpack) {
       return this.#replyBytes(call, Encoding.Msgpack, encodeValue(value, Encoding.Msgpack), false);
     }
@@ -94,26 +93,6 @@ export class FrameAnswers implements Answers {
       message: `the result of "${call.method}" has more than the ${this.maxPayload} bytes that the host accepts: raise its MaxPayload, or return less`,
     };
   }
-}
-
-/** Throws a CodecError for streams: they have no form yet, and would otherwise arrive as empty objects. */
-export function refuseStream(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  const kind = streamKind(value as Record<PropertyKey, unknown>);
-  if (kind) {
-    throw new CodecError(
-      `result is ${kind}, which has no form as data: collect it and return its content`,
-    );
-  }
-}
-
-function streamKind(value: Record<PropertyKey, unknown>): string | undefined {
-  if (typeof value["toJSON"] === "function") return undefined;
-  if (typeof value["pipe"] === "function" && typeof value["on"] === "function") return "a stream";
-  if (typeof value[Symbol.asyncIterator] === "function") return "an async iterable";
-  const iterates =
-    typeof value["next"] === "function" && typeof value[Symbol.iterator] === "function";
-  return iterates ? "a generator" : undefined;
 }
 
 /** Describes why a result could not be encoded. */

@@ -1,15 +1,16 @@
 import { extname } from "node:path";
-import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import { Code, type ErrorObject } from "../protocol/error.ts";
 import { EntryError } from "./entry.ts";
 import { nativeProcess } from "./intrinsics.ts";
 import { fileOf, findSyntaxPlace, type Suspect } from "./syntax-place.ts";
+import { describeThrown } from "./thrown.ts";
 import { lastLoadedUrl, sourceUrl } from "./virtual.ts";
 
 const TYPESCRIPT: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".tsx"]);
 
 /** Describes why the code did not load: where, what, and what to do where that is known. */
 export function describeBootError(thrown: unknown, entry: string, source?: string): ErrorObject {
-  const error = describeError(thrown, Code.BootFailed);
+  const error = describeThrown(thrown, Code.BootFailed);
   if (error.name === "SyntaxError") addSyntaxPlace(error, entry, source);
   const what = thrown instanceof Error ? `${error.name}: ${error.message}` : error.message;
   const place = error.name === "SyntaxError" ? placeOf(error.stack) : "";

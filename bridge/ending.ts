@@ -1,5 +1,6 @@
-import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import { Code, type ErrorObject } from "../protocol/error.ts";
 import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+import { describeThrown } from "./thrown.ts";
 
 /** How long calls may still run after an uncaught error, in milliseconds. */
 export const FAILING_GRACE = 1_000;
@@ -28,8 +29,21 @@ export function watchEndings(handlers: EndingHandlers): void {
 function watchFatalErrors(handlers: EndingHandlers): void {
   nativeProcess.on("uncaughtExceptionMonitor", (_error: unknown, origin) => {
     if (nativeProcess.listenerCount("uncaughtException") > 0) return;
-    nativeProcess.once("uncaughtException", (error: unknown) => handlers.onFatal(error, origin));
+    nativeProcess.once("uncaughtException", (error: unknown) => onFatal(handlers, error, origin));
   });
+}
+
+/** A worker that can't even say why it ends must not stay. */
+function onFatal(
+  handlers: EndingHandlers,
+  error: unknown,
+  origin: NodeJS.UncaughtExceptionOrigin,
+): void {
+  try {
+    handlers.onFatal(error, origin);
+  } catch {
+    exitProcess(1);
+  }
 }
 
 function watchExitCalls(handlers: EndingHandlers): void {
@@ -53,7 +67,7 @@ function watchExitCalls(handlers: EndingHandlers): void {
 
 /** Describes an error that nothing caught. */
 export function describeFatal(thrown: unknown, origin: string): ErrorObject {
-  const error = describeError(thrown, Code.WorkerCrashed);
+  const error = describeThrown(thrown, Code.WorkerCrashed);
   const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
   error.message = `${what}: ${error.message}`;
   return error;
@@ -61,7 +75,7 @@ export function describeFatal(thrown: unknown, origin: string): ErrorObject {
 
 /** Describes a call of process.exit, with the stack of who called it. */
 export function describeExitCall(call: Error, loading: boolean): ErrorObject {
-  const error = describeError(call, loading ? Code.BootFailed : Code.WorkerCrashed);
+  const error = describeThrown(call, loading ? Code.BootFailed : Code.WorkerCrashed);
   error.message += loading ? " while the code was loading" : " by the code";
   return error;
 }

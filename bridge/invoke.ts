@@ -1,4 +1,4 @@
-import { Code, describeError, type ErrorObject } from "../protocol/error.ts";
+import { Code, type ErrorObject } from "../protocol/error.ts";
 import type { Convention } from "../protocol/message.ts";
 import { type Call, runInCall } from "./current-call.ts";
 import {
@@ -12,6 +12,7 @@ import {
   nativeThen,
 } from "./intrinsics.ts";
 import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
+import { describeThrown } from "./thrown.ts";
 
 /** Takes the outcome of each call, once. */
 export interface Answers {
@@ -117,7 +118,7 @@ export class Invoker {
   }
 
   #thrown(call: Call, thrown: unknown): void {
-    const error = describeError(thrown);
+    const error = describeThrown(thrown);
     if (call.answered)
       this.#answers.late(call, `threw after its answer: ${error.stack ?? error.message}`);
     else this.#answers.error(call, error);

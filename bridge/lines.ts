@@ -2,7 +2,7 @@ import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec
 import { Code, type ErrorObject, encodeError } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { LogLevel } from "../protocol/message.ts";
-import { refuseStream, unencodable } from "./answers.ts";
+import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
@@ -154,7 +154,6 @@ export class LineMode implements Answers {
 
   result(call: Call, value: unknown): void {
     try {
-      refuseStream(value);
       this.#settle(call, dataPart(value), false);
     } catch (error) {
       this.error(call, unencodable(call, error));
