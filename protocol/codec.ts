@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { assertWellFormed } from "./depth.ts";
+import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
 import { describeProblem } from "./problem.ts";
 import { tidy } from "./tidy.ts";
@@ -59,7 +60,7 @@ export function encodeValue(value: unknown, encoding: Encoding, root = "result")
 
 /** Encodes a value as JSON text; `undefined` for no value. Throws a CodecError as encodeValue does. */
 export function encodeJson(value: unknown, root = "result"): string | undefined {
-  refuseFunction(value, root);
+  refuseFormless(value, "json", root);
   try {
     return stringifyJson(value);
   } catch (error) {
@@ -68,7 +69,7 @@ export function encodeJson(value: unknown, root = "result"): string | undefined 
 }
 
 function encodeMsgpack(value: unknown, root: string): Uint8Array {
-  refuseFunction(value, root);
+  refuseFormless(value, "msgpack", root);
   const { pack } = loadedPacker();
   try {
     const tidied = tidy(value);
@@ -86,10 +87,9 @@ function encodeRaw(value: unknown, root: string): Uint8Array {
   );
 }
 
-function refuseFunction(value: unknown, root: string): void {
-  if (typeof value === "function" || typeof value === "symbol") {
-    throw new CodecError(`${root} is a ${typeof value}, which has no form as data`);
-  }
+function refuseFormless(value: unknown, codec: "json" | "msgpack", root: string): void {
+  const reason = describeFormless(value, codec);
+  if (reason) throw new CodecError(`${root} is ${reason}`);
 }
 
 /**
