@@ -1,7 +1,7 @@
 import { loadMsgpack } from "../protocol/codec.ts";
 import { RootbridgeError } from "./error.ts";
 import { helloOf } from "./hello.ts";
-import { WorkerLog } from "./log.ts";
+import { guarded, WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import { type Options, type Settings, settle } from "./options.ts";
 import { Pool } from "./pool.ts";
@@ -19,7 +19,7 @@ import { notBegun, type Worker } from "./worker.ts";
  */
 export async function start(options: Options): Promise<Host> {
   const settings = settle(options);
-  const logger = options.logger ?? (await import("./logger.ts")).createLogger();
+  const logger = guarded(options.logger ?? (await import("./logger.ts")).createLogger());
   if (settings.codec === "msgpack") await loadMsgpack();
   const host = new Host(settings, logger);
   try {
@@ -76,7 +76,7 @@ export class Host {
     this.ready = firstReady(this.#supervisors);
   }
 
-  /** Functions that the code exports, nested ones with dots. Others may be callable too. */
+  /** Functions that the code exports, sorted, nested ones with dots. Others may be callable too. */
   get methods(): readonly string[] {
     return this.#methods;
   }

@@ -37,6 +37,25 @@ export class WorkerLog {
   }
 }
 
+/** A logger that throws must not end calls, or the program. */
+export function guarded(logger: Logger): Logger {
+  const guard =
+    (level: keyof Logger) =>
+    (fields: object, message: string): void => {
+      try {
+        logger[level](fields, message);
+      } catch {
+        // There is nowhere left to say so.
+      }
+    };
+  return {
+    debug: guard("debug"),
+    info: guard("info"),
+    warn: guard("warn"),
+    error: guard("error"),
+  };
+}
+
 const decoder = new TextDecoder();
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -151,6 +151,16 @@ describe("calls", { concurrency: true }, () => {
     );
   });
 
+  test("survive a logger that throws", async (t) => {
+    const fail = (): never => {
+      throw new Error("disk full");
+    };
+    const logger = { debug: fail, info: fail, warn: fail, error: fail };
+    const host = await startHost(t, { logger });
+    await host.call("say", "hello");
+    assert.equal(await host.call("echo", 1), 1);
+  });
+
   test("to what is not exported are refused", async (t) => {
     const host = await startHost(t);
     for (const name of ["nope", "", "constructor", "__proto__.x", "toString", "echo.call"]) {
