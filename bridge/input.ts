@@ -1,7 +1,7 @@
 import { close, createReadStream, open, read } from "node:fs";
 import net from "node:net";
 import { isatty, ReadStream as TtyReadStream } from "node:tty";
-import { Buffer, fstatSync } from "./intrinsics.ts";
+import { apply, Buffer, fstatSync } from "./intrinsics.ts";
 
 /** What an Input tells. */
 export interface InputHandlers {
@@ -75,7 +75,7 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
   const { push } = socket;
   socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
     if (chunk === null) end();
-    return push.call(socket, chunk, encoding);
+    return apply(push, socket, [chunk, encoding]) as boolean;
   };
   socket.on("end", end);
   socket.on("error", end);

@@ -41,6 +41,8 @@ interface Request {
 
 const NO_FILE = "expected a FILE argument";
 const WRONG_USAGE = 2;
+/** Node's timers take no longer time, in milliseconds. */
+const LONGEST_TIMER = 2_147_483_647;
 
 /** Requests and answers as lines of JSON, for a shell or a small program. */
 export class LineMode implements Answers {
@@ -149,7 +151,7 @@ export class LineMode implements Answers {
     slot.timer = setTimeout(() => {
       call.cancel("deadline_exceeded");
       this.error(call, deadlineExceeded(call.method, timeout));
-    }, timeout);
+    }, Math.min(timeout, LONGEST_TIMER));
   }
 
   result(call: Call, value: unknown): void {

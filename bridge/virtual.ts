@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { Module, nativeProcess } from "./intrinsics.ts";
+import { apply, Module, nativeProcess } from "./intrinsics.ts";
 
 /** The package that user code asks for the current call. */
 const PACKAGE = "rootbridge";
@@ -32,9 +32,10 @@ export function providePackageToRequire(): void {
   };
   const { _resolveFilename: resolve } = Module;
   Module._resolveFilename = function (request, parent, isMain, options): string {
-    if (request !== PACKAGE) return resolve.call(this, request, parent, isMain, options);
+    const args = [request, parent, isMain, options];
+    if (request !== PACKAGE) return apply(resolve, this, args) as string;
     try {
-      return resolve.call(this, request, parent, isMain, options);
+      return apply(resolve, this, args) as string;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
       Module._cache[id] = stub;

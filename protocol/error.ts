@@ -109,7 +109,7 @@ class Describer {
   #describeError(error: object, causesLeft: number): ThrownObject {
     const described: ThrownObject = { message: "", name: nameOf(error) };
     this.#around.add(error);
-    described.message = this.#cut(textOf(readProperty(error, "message")), MAX_MESSAGE);
+    described.message = this.#cut(messageOf(error), MAX_MESSAGE);
     const stack = stackOf(readProperty(error, "stack"));
     if (stack !== undefined) described.stack = this.#cut(stack, MAX_STACK);
     this.#addCause(described, error, causesLeft);
@@ -184,6 +184,11 @@ function isAggregate(error: object): boolean {
   );
 }
 
+function messageOf(error: object): string {
+  const message = readProperty(error, "message");
+  return message === undefined ? "an error without a message that can be read" : textOf(message);
+}
+
 function nameOf(error: object): string {
   const name = readProperty(error, "name");
   if (typeof name === "string" && name !== "") return name.slice(0, MAX_NAME);
@@ -209,7 +214,6 @@ function messageOfValue(thrown: unknown): string {
 
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
-  if (value === undefined) return "undefined";
   try {
     return String(value);
   } catch {

@@ -6,6 +6,7 @@ const { isArray } = Array;
 const { isView } = ArrayBuffer;
 const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap, isSet } = types;
 const { isSafeInteger } = Number;
+const { apply } = Reflect;
 const { keys: ownKeys, is } = Object;
 const sharedPrototypes: readonly object[] = [Object.prototype, Array.prototype];
 const nativeDateToJson = Date.prototype.toJSON;
@@ -53,7 +54,7 @@ function wellFormed(text: string): string {
 function tidyBigInt(value: bigint, key: string): unknown {
   if (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value) return value;
   const { toJSON } = value as { toJSON?: (key: string) => unknown };
-  if (typeof toJSON === "function") return toJSON.call(value, key);
+  if (typeof toJSON === "function") return apply(toJSON, value, [key]);
   throw new RangeError("BigInt over 64 bits");
 }
 
@@ -61,13 +62,14 @@ function tidyObject(value: object, key: string, depth: number): unknown {
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
-  if (isArray(value)) return tidyArray(value, depth);
+  if (isArray(value) && value.constructor === Array) return tidyArray(value, depth);
   const { toJSON } = value as { toJSON?: (key: string) => unknown };
   if (isDate(value) && toJSON === nativeDateToJson) return tidyDate(value);
   if (typeof toJSON === "function" && !isShared(toJSON)) {
-    const json = toJSON.call(value, key);
+    const json = apply(toJSON, value, [key]);
     return json === value ? tidyProperties(value, depth) : tidyAt(json, key, depth + 1);
   }
+  if (isArray(value)) return tidyArray(value, depth);
   if (isMap(value)) return tidyMap(value, depth);
   if (isSet(value)) return tidyArray([...value], depth);
   if (isBoxedPrimitive(value)) return tidyAt(value.valueOf(), key, depth);

@@ -77,7 +77,7 @@ const THROWN: Record<string, Partial<ErrorObject>> = {
   oddName: { name: "Error", message: "not,text" },
   oddStack: { name: "Error", message: "odd" },
   getters: { message: "getters", fields: { extra: "[Throws: boom]", code: "[Throws: boom]" } },
-  hostileGetters: { name: "Error", message: "undefined" },
+  hostileGetters: { name: "Error", message: "an error without a message that can be read" },
   proxy: { name: "object" },
   revoked: { name: "object" },
   proxiedError: { name: "TypeError", message: "behind a proxy" },
