@@ -105,6 +105,7 @@ func (w *worker) serve() {
 // failure ends the process, whose connection is over, and says why for the calls in flight. A worker that died while it
 // wrote a frame has crashed; one that lives on has broken the protocol.
 func (w *worker) failure(reason error) error {
+	w.host.pool.Drain(w.slot)
 	grace := w.host.options.KillGrace
 	var broken *frame.BrokenError
 	if errors.As(reason, &broken) && (!broken.Truncated || !w.exitsWithin(grace)) {
