@@ -221,7 +221,7 @@ function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): Log
 }
 
 /** A line of at most maxLine bytes, saying how many are missing. */
-export function cut(line: Buffer, missing: number): Buffer {
+function cut(line: Buffer, missing: number): Buffer {
   if (missing === 0 && line.length <= maxLine) return line;
   const kept = Math.min(line.length, maxLine - 40);
   const note = ` … (${line.length - kept + missing} more bytes)`;

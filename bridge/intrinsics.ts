@@ -32,10 +32,8 @@ export const writeSync: typeof fs.writeSync = fs.writeSync;
 
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
-export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
 
 export const Buffer: typeof NodeBuffer = NodeBuffer;
-export const NativeError: ErrorConstructor = Error;
 export const NativePromise: PromiseConstructor = Promise;
 export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promise.prototype
   .then as never;

@@ -20,7 +20,7 @@ export const MAX_ERROR = 65_536;
 /** Most bytes of a log line's payload. */
 export const MAX_LOG = 32_768;
 /** Most bytes that a host skips before the worker's hello. */
-export const MAX_SKIPPED = 1_048_576;
+const MAX_SKIPPED = 1_048_576;
 /** The highest id of a call from host to worker. */
 export const MAX_CALL_ID = 2_147_483_647;
 
