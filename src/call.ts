@@ -1,27 +1,4 @@
-/** What code that runs in a worker may ask of the call that it runs in. */
-export interface CurrentCall {
-  /** The exported name that was called. */
-  readonly method: string;
-  /** The caller's trace id, from `trace_id` or else from the W3C `traceparent`. */
-  readonly traceId: string | undefined;
-  readonly traceparent: string | undefined;
-  /** When the caller stops waiting; absent if it waits for ever. */
-  readonly deadline: Date | undefined;
-  /** Aborted when nobody waits any more: its reason is a TimeoutError or an AbortError. */
-  readonly signal: AbortSignal;
-  /** Writes to the host's log with this call's trace id. */
-  readonly logger: CallLogger;
-  /** Milliseconds until the deadline, 0 after it, Infinity without one. */
-  timeLeft(): number;
-}
-
-/** One method per level; `fields` become properties of the log record. */
-export type CallLogger = Readonly<
-  Record<
-    "debug" | "info" | "warn" | "error",
-    (message: string, fields?: Record<string, unknown>) => void
-  >
->;
+import type { CurrentCall } from "../protocol/current-call.ts";
 
 /** Where the worker program puts it for every copy of this package in its process. */
 const shared = Symbol.for("rootbridge.currentCall");

@@ -1,8 +1,9 @@
 import type { Host } from "./host.ts";
 import type { Options } from "./options.ts";
 
+export type { CallLogger, CurrentCall } from "../protocol/current-call.ts";
 export type { Codec, Convention } from "../protocol/message.ts";
-export { type CallLogger, type CurrentCall, currentCall } from "./call.ts";
+export { currentCall } from "./call.ts";
 export {
   type Code,
   type ErrorDetails,
