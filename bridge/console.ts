@@ -136,6 +136,7 @@ class LineSplitter {
   #partial: Buffer = EMPTY;
   /** Bytes of that line beyond those kept. */
   #missing = 0;
+  #ending = false;
 
   constructor(source: LogSource, level: LogLevel, sink: LogSink) {
     this.#source = source;
@@ -152,14 +153,19 @@ class LineSplitter {
     else this.#split(bytes);
   }
 
-  /** Sends a line whose end never came. */
+  /** Sends an unfinished line, and from now on whatever comes: its end may never come. */
   end(): void {
+    this.#ending = true;
+    this.#finishPartial();
+  }
+
+  #finishPartial(): void {
     if (this.#partial.length > 0) this.#finishLine(EMPTY);
   }
 
   /** A console method writes one message, of one line or more. */
   #sendWhole(bytes: Buffer, level: LogLevel): void {
-    this.end();
+    this.#finishPartial();
     const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
     const call = runningCall();
     this.#sink(metaOf(level, "console", call), cut(bytes.subarray(0, end), 0), Encoding.Raw);
@@ -172,6 +178,7 @@ class LineSplitter {
       start = end + 1;
     }
     if (start < bytes.length) this.#keep(bytes.subarray(start));
+    if (this.#ending) this.#finishPartial();
   }
 
   #keep(bytes: Buffer): void {

@@ -39,6 +39,8 @@ interface Request {
   traceId?: string;
 }
 
+/** Lines of nothing else are skipped. */
+const BLANKS: Uint8Array = Buffer.from(" \t\r");
 const NO_FILE = "expected a FILE argument";
 const WRONG_USAGE = 2;
 /** Node's timers take no longer time, in milliseconds. */
@@ -121,7 +123,7 @@ export class LineMode implements Answers {
   }
 
   #onLine(line: Uint8Array | undefined): void {
-    if (line?.length === 0) return;
+    if (line?.every((byte) => BLANKS.includes(byte))) return;
     if (!(this.#invoker || this.#bootError)) {
       this.#early.push(line && Buffer.from(line));
       return;
@@ -148,10 +150,11 @@ export class LineMode implements Answers {
   }
 
   #startTimer(call: Call, slot: Slot, timeout: number): void {
-    slot.timer = setTimeout(() => {
+    const expire = (): void => {
       call.cancel("deadline_exceeded");
       this.error(call, deadlineExceeded(call.method, timeout));
-    }, Math.min(timeout, LONGEST_TIMER));
+    };
+    slot.timer = setTimeout(expire, Math.min(timeout, LONGEST_TIMER));
   }
 
   result(call: Call, value: unknown): void {

@@ -1,5 +1,5 @@
 import { Input } from "./input.ts";
-import { exitProcess, nativeProcess, writeSync } from "./intrinsics.ts";
+import { Buffer, exitProcess, nativeProcess, writeSync } from "./intrinsics.ts";
 import { LineMode } from "./lines.ts";
 import { redirectStdio } from "./redirect.ts";
 import { Session } from "./session.ts";
@@ -17,6 +17,9 @@ Calls what FILE exports, as told on stdin: by frames of the Rootbridge protocol,
 {"method":"name","data":1}
 `;
 const WRONG_USAGE = 2;
+/** Lines begin with an object, perhaps after empty lines; the first byte of a frame is no ASCII. */
+const OBJECT_START = 0x7b;
+const BLANKS: Uint8Array = Buffer.from(" \t\r\n");
 
 main();
 
@@ -25,11 +28,19 @@ function main(): void {
   if (!stdio.guarded) redirectStdio(stdio);
   const file = fileArgument();
   let mode: Mode | undefined;
+  let blank = false;
   const input = new Input(stdio.input, {
     onChunk: (chunk) => {
-      mode ??= isLine(chunk)
-        ? new LineMode(input, stdio.output, file)
-        : new Session(input, stdio.output, file);
+      if (!mode) {
+        const first = chunk.find((byte) => !BLANKS.includes(byte));
+        blank ||= first !== chunk[0];
+        if (first === undefined) return;
+        mode =
+          first === OBJECT_START
+            ? new LineMode(input, stdio.output, file)
+            : new Session(input, stdio.output, file);
+        if (blank) mode.read(BLANKS); // where frames are expected, blanks are wrong too
+      }
       mode.read(chunk);
     },
     onEnd: () => (mode ? mode.end() : refuse("nothing came on stdin")),
@@ -42,12 +53,6 @@ function takeStdioOrExit() {
   } catch (error) {
     return refuse((error as Error).message);
   }
-}
-
-/** The first byte of a frame is no ASCII; lines begin with an object, perhaps after empty lines. */
-function isLine(chunk: Uint8Array): boolean {
-  const first = chunk.find((byte) => byte !== 0x0a && byte !== 0x0d && byte !== 0x20);
-  return first === 0x7b;
 }
 
 /** Started as `node worker.cjs FILE`, or as `node -e SOURCE FILE` where there is no disk to put the worker on. */

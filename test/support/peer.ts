@@ -333,6 +333,7 @@ export class Peer {
   async kill(): Promise<void> {
     this.child.kill("SIGKILL");
     this.#link.closeInput();
+    this.#link.setReading(true);
     await this.exited;
     this.#link.closeOutput();
   }
