@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"reflect"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -11,14 +13,47 @@ import (
 // encodeMsgPack uses encoding/json's tags, and the smallest form of each integer: JavaScript reads a 64-bit form as a
 // BigInt.
 func encodeMsgPack(in any) ([]byte, error) {
-	var buffer bytes.Buffer
+	var buffer msgPackBuffer
 	encoder := msgpack.NewEncoder(&buffer)
 	encoder.SetCustomStructTag("json")
 	encoder.UseCompactInts(true)
 	if err := encoder.Encode(in); err != nil {
 		return nil, err
 	}
-	return buffer.Bytes(), checkMsgPackDepth(buffer.Bytes())
+	return buffer.bytes, nil
+}
+
+// msgPackBuffer takes what an encoder writes, and stops it when it nests too deeply: the library itself follows a cycle
+// until there is no stack left.
+type msgPackBuffer struct {
+	bytes   []byte
+	scanned int
+	nesting nesting
+}
+
+func (w *msgPackBuffer) Write(p []byte) (int, error) {
+	w.bytes = append(w.bytes, p...)
+	return len(p), w.scan()
+}
+
+func (w *msgPackBuffer) WriteByte(c byte) error {
+	w.bytes = append(w.bytes, c)
+	return w.scan()
+}
+
+// scan looks at the items that are whole.
+func (w *msgPackBuffer) scan() error {
+	for w.scanned < len(w.bytes) {
+		size, children, ok := msgPackItem(w.bytes[w.scanned:])
+		if !ok || size > uint64(len(w.bytes)-w.scanned) { //nolint:gosec // not negative
+			return nil
+		}
+		w.scanned += int(size) //nolint:gosec // at most the buffer's length
+		if err := w.nesting.add(children); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func decodeMsgPack(encoded []byte, out any) error {
@@ -28,9 +63,13 @@ func decodeMsgPack(encoded []byte, out any) error {
 	if err := checkMsgPackDepth(encoded); err != nil {
 		return err
 	}
+	if err := checkMsgPackFits(encoded, reflect.TypeOf(out)); err != nil {
+		return err
+	}
 	reader := bytes.NewReader(encoded)
 	decoder := msgpack.NewDecoder(reader)
 	decoder.SetCustomStructTag("json")
+	decoder.SetMapDecoder(decodeUntypedMap)
 	if err := decoder.Decode(out); err != nil {
 		return err
 	}
@@ -40,38 +79,68 @@ func decodeMsgPack(encoded []byte, out any) error {
 	return nil
 }
 
+// decodeUntypedMap decodes a map for which the Go type says nothing but any, as encoding/json does.
+func decodeUntypedMap(decoder *msgpack.Decoder) (any, error) {
+	n, err := decoder.DecodeMapLen()
+	if err != nil || n < 0 {
+		return nil, err
+	}
+	m := make(map[string]any, n) // no more than the payload holds: checkMsgPackDepth has seen them all
+	for range n {
+		key, err := decoder.DecodeInterface()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := key.(string)
+		if !ok {
+			return nil, fmt.Errorf("a map has a key of type %T, and an any takes only text: expected a Go type with such keys", key)
+		}
+		if m[name], err = decoder.DecodeInterface(); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
 var errShortMsgPack = errors.New("the MessagePack value is not whole")
 
-// checkMsgPackDepth finds values that are nested too deeply before the library recurses into them. It keeps one counter
-// for each open array or map.
+// checkMsgPackDepth finds values that are nested too deeply before the library recurses into them.
 func checkMsgPackDepth(b []byte) error {
-	open := make([]uint64, 0, 32) // elements still missing, innermost last
-	for {
-		for len(open) > 0 && open[len(open)-1] == 0 {
-			open = open[:len(open)-1]
-		}
-		if len(b) == 0 {
-			if len(open) > 0 {
-				return errShortMsgPack
-			}
-			return nil
-		}
-		if len(open) > 0 {
-			open[len(open)-1]--
-		}
-		skip, children, ok := msgPackItem(b)
-		if !ok || skip > uint64(len(b)) {
+	nesting := nesting{open: make([]uint64, 0, 32)}
+	for len(b) > 0 {
+		size, children, ok := msgPackItem(b)
+		if !ok || size > uint64(len(b)) {
 			return errShortMsgPack
 		}
-		b = b[skip:]
-		if children == 0 {
-			continue
+		b = b[size:]
+		if err := nesting.add(children); err != nil {
+			return err
 		}
-		if len(open) == maxDepth {
+	}
+	if len(nesting.open) > 0 {
+		return errShortMsgPack
+	}
+	return nil
+}
+
+// nesting keeps one counter for each open array or map: the items that are missing, innermost last.
+type nesting struct{ open []uint64 }
+
+// add takes notice of the next item, which holds so many others.
+func (n *nesting) add(children uint64) error {
+	if last := len(n.open) - 1; last >= 0 {
+		n.open[last]--
+	}
+	if children > 0 {
+		if len(n.open) == maxDepth {
 			return errTooDeep
 		}
-		open = append(open, children)
+		n.open = append(n.open, children)
 	}
+	for len(n.open) > 0 && n.open[len(n.open)-1] == 0 {
+		n.open = n.open[:len(n.open)-1]
+	}
+	return nil
 }
 
 // msgPackItem returns the size of the item at the start of b, without the children of an array or map, and their number.
@@ -127,3 +196,6 @@ func bigEndian(b []byte, width int) (uint64, bool) {
 	copy(padded[8-width:], b[:width])
 	return binary.BigEndian.Uint64(padded[:]), true
 }
+
+// customDecoder is what types implement that decode themselves from MessagePack.
+var customDecoder = reflect.TypeFor[msgpack.CustomDecoder]()

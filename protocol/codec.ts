@@ -18,7 +18,9 @@ interface Packer {
 
 const { parse, stringify } = JSON;
 const { isView } = ArrayBuffer;
-const { isAnyArrayBuffer } = types;
+const { isArray } = Array;
+const { fromEntries } = Object;
+const { isAnyArrayBuffer, isMap } = types;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const nativeArrayPrototype = Array.prototype;
 /** A toJSON that old libraries put here makes quoted text of every list and string: see withoutForeignToJson. */
@@ -31,6 +33,8 @@ const SHARED_PROTOTYPES: readonly object[] = [
 ];
 
 let packer: Packer | undefined;
+/** Decodes maps as Maps: see unpackProtoKeys. */
+let mapPacker: Packer | undefined;
 
 /** Makes msgpack usable. Loaded only when it was agreed, because it costs a third of an empty start. */
 export async function loadMsgpack(): Promise<void> {
@@ -45,6 +49,7 @@ export async function loadMsgpack(): Promise<void> {
     int64AsType: "auto",
   };
   packer = new Packr(settings as object);
+  mapPacker = new Packr({ ...settings, mapsAsObjects: false } as object);
 }
 
 /**
@@ -113,13 +118,30 @@ function decodeMsgpack(payload: Uint8Array, root: string): unknown {
   const loaded = loadedPacker();
   try {
     assertWellFormed(payload);
-    return loaded.unpack(payload);
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+    return bytes.includes("__proto__") ? unpackProtoKeys(payload) : loaded.unpack(payload);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
     throw new CodecError(`${root} is not MessagePack (${payload.length} bytes): ${reason}`, {
       cause: error,
     });
   }
+}
+
+/** msgpackr renames the key __proto__; as JSON.parse does, it becomes an own property here, and never a prototype. */
+function unpackProtoKeys(payload: Uint8Array): unknown {
+  return mapPacker && objectsOf(mapPacker.unpack(payload));
+}
+
+function objectsOf(value: unknown): unknown {
+  if (isArray(value)) return value.map(objectsOf);
+  if (!isMap(value)) return value;
+  return fromEntries([...value].map(([key, item]) => [keyOf(key), objectsOf(item)]));
+}
+
+function keyOf(key: unknown): string {
+  if (typeof key !== "object" || key === null) return String(key);
+  throw new CodecError("a map has a key that is neither text nor a number");
 }
 
 function loadedPacker(): Packer {

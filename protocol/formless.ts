@@ -47,7 +47,8 @@ function describeLost(
   if (typeof tag !== "string" || tag === "BigInt" || ownKeys(value).length > 0) {
     return undefined;
   }
-  return `a ${tag}, which would become an empty object: ${adviceFor(value, tag)}`;
+  const article = /^[AEIO]/.test(tag) ? "an" : "a";
+  return `${article} ${tag}, which would become an empty object: ${adviceFor(value, tag)}`;
 }
 
 function isKnownToMsgpack(value: object): boolean {

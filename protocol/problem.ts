@@ -2,10 +2,11 @@ import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
 
 const { isArray } = Array;
-const { isMap, isSet } = types;
+const { isBigIntObject, isMap, isSet } = types;
 const { keys: ownKeys } = Object;
 /** Values looked at before the search gives up. */
 const MAX_LOOKED_AT = 1_000_000;
+const STACK_IS_FULL = "Maximum call stack size exceeded";
 
 /**
  * Says why a value could not be encoded and where in it, after its encoder threw `error`. Slow: it walks the value.
@@ -21,9 +22,13 @@ export function describeProblem(
     const found = new Search(codec).look(value, root, "", 0);
     if (found) return found;
   } catch {
-    // The value defends itself against being walked; what the encoder said must do.
+    // The value defends itself against being walked, or is too deep for it; what the encoder said must do.
   }
-  return `${root} can't be encoded as ${codec}: ${messageOf(error)}`;
+  const message = messageOf(error);
+  if (message === STACK_IS_FULL) {
+    return `${root} is nested too deeply, or has a toJSON without end: expected at most ${MAX_DEPTH} levels`;
+  }
+  return `${root} can't be encoded as ${codec}: ${message}`;
 }
 
 class Search {
@@ -41,6 +46,7 @@ class Search {
     if (this.#left < 0) return undefined;
     if (typeof value === "bigint") return this.#lookAtBigInt(value, path);
     if (typeof value !== "object" || value === null) return undefined;
+    if (isBigIntObject(value)) return this.#lookAtBigInt(value.valueOf(), path);
     const above = this.#above.get(value);
     if (above !== undefined) return `${path} is ${above} again: a cycle has no form as data`;
     if (depth >= MAX_DEPTH) {
@@ -88,7 +94,9 @@ class Search {
   }
 
   #lookAtProperties(value: object, path: string, depth: number): string | undefined {
-    for (const key of ownKeys(value)) {
+    const keys = attempt(() => ownKeys(value));
+    if (keys.failed) return `${path} threw when its keys were read: ${keys.reason}`;
+    for (const key of keys.value) {
       const at = path + segment(key, isArray(value));
       const item = attempt(() => (value as Record<string, unknown>)[key]);
       if (item.failed) return `${at} threw when read: ${item.reason}`;
@@ -99,9 +107,9 @@ class Search {
   }
 }
 
-type Attempt = { failed: false; value: unknown } | { failed: true; reason: string };
+type Attempt<T> = { failed: false; value: T } | { failed: true; reason: string };
 
-function attempt(read: () => unknown): Attempt {
+function attempt<T>(read: () => T): Attempt<T> {
   try {
     return { failed: false, value: read() };
   } catch (error) {
