@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -53,9 +53,14 @@ export function sourceOf({ source = "" }: WorkerSession): string {
   return typeof source === "string" ? source : source.join("\n");
 }
 
-/** How to start a worker that reads frames, or lines when it is given a file. */
-export function workerCommand(file?: string): readonly string[] {
-  return [testNode, program, ...(file === undefined ? [] : [file])];
+/**
+ * How to start a worker that reads frames, or lines when it is given a file. Node gives its children sockets, which a
+ * worker can't move out of the way of user code: a shell hands them over where it expects the protocol then.
+ */
+export function workerCommand(...file: readonly string[]): readonly string[] {
+  if (process.platform === "win32") return [testNode, program, ...file];
+  const script = 'ROOTBRIDGE_FDS=3,4 exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
+  return ["/bin/sh", "-c", script, "sh", testNode, program, ...file];
 }
 
 /**
@@ -68,7 +73,8 @@ export async function playWorkerSession(
   signal: AbortSignal,
 ): Promise<void> {
   await loadMsgpack();
-  const worker = launch(command);
+  const [first = "", ...args] = command;
+  const worker = spawn(first, args, { stdio: "pipe" });
   signal.addEventListener("abort", () => worker.kill("SIGKILL"), { once: true });
   try {
     const peer = connect(worker, session);
@@ -88,25 +94,16 @@ export async function playWorkerSession(
   }
 }
 
-/** Node gives its children sockets; a shell hands them over where the worker expects the protocol then. */
-function launch([node = "", ...args]: readonly string[]): ChildProcess {
-  if (process.platform === "win32") return spawn(node, args, { stdio: "pipe" });
-  const script = 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
-  const env = { ...process.env, ROOTBRIDGE_FDS: "3,4" };
-  return spawn("/bin/sh", ["-c", script, "sh", node, ...args], { stdio: "pipe", env });
-}
-
-function connect(worker: ChildProcess, session: WorkerSession): Peer {
+function connect(worker: ChildProcessWithoutNullStreams, session: WorkerSession): Peer {
   const inbox = new Inbox();
   const lines = new Lines();
   const stderr: string[] = [];
-  const output = worker.stdout as Readable;
-  readFrames(output, inbox, lines);
-  worker.stderr?.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
-  worker.stdin?.on("error", () => undefined); // a worker may end before it has read everything
+  readFrames(worker.stdout, inbox, lines);
+  worker.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
+  worker.stdin.on("error", () => undefined); // a worker may end before it has read everything
   const names = new Map<string, number>();
   return {
-    input: worker.stdin as Writable,
+    input: worker.stdin,
     inbox,
     lines,
     stderr,

@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { listFiles, readCases } from "../support/vectors.ts";
+import {
+  playWorkerSession,
+  sourceOf,
+  testNode,
+  type WorkerSession,
+  workerCommand,
+  workerKeys,
+} from "../support/worker-session.ts";
+
+const timeout = 60_000;
+const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const programs = {
+  "node worker.cjs FILE": workerCommand,
+  "rootbridge worker FILE": (file: string) => [
+    process.execPath,
+    cli,
+    "worker",
+    "--node",
+    testNode,
+    file,
+  ],
+};
+
+for (const [program, command] of Object.entries(programs)) {
+  for (const name of listFiles("sessions/lines")) {
+    suite(`${program}: ${name}`, { concurrency: 4 }, () => {
+      for (const session of readCases<WorkerSession>(name, workerKeys)) {
+        test(session.id, { timeout }, (t) =>
+          playWorkerSession(session, command(moduleOf(t, session)), t.signal),
+        );
+      }
+    });
+  }
+}
+
+function moduleOf(t: TestContext, session: WorkerSession): string {
+  const folder = mkdtempSync(join(tmpdir(), "rootbridge-lines-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "module.mjs");
+  writeFileSync(file, sourceOf(session));
+  return file;
+}
