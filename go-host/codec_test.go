@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"rootbridge/internal/frame"
 )
@@ -61,7 +62,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, encoded []byte, encoding byte) {
 		var value any
 		_, err := decode(encoded, frame.Encoding(encoding&3), &value)
-		if frame.Encoding(encoding&3) == frame.JSON && len(encoded) > 0 && json.Valid(encoded) && err != nil && !errors.Is(err, errTooDeep) {
+		if frame.Encoding(encoding&3) == frame.JSON && json.Valid(encoded) && utf8.Valid(encoded) && err != nil && !errors.Is(err, errTooDeep) {
 			var unmarshal *json.UnmarshalTypeError
 			if !errors.As(err, &unmarshal) { // a number that is too large for a float64
 				t.Errorf("valid JSON %q was refused: %v", encoded, err)
