@@ -57,7 +57,7 @@ export class LineMode implements Answers {
   readonly #slots: Slot[] = [];
   readonly #slotOf = new Map<Call, Slot>();
   /** Lines that came before the code was loaded. */
-  #early: (Uint8Array | undefined)[] = [];
+  readonly #early: (Uint8Array | undefined)[] = [];
   #invoker: Invoker | undefined;
   #bootError: ErrorObject | undefined;
   #inputEnded = false;
@@ -116,9 +116,8 @@ export class LineMode implements Answers {
 
   #loaded(): void {
     this.#input.setHoldsLoop(true);
-    const early = this.#early;
-    this.#early = [];
-    for (const line of early) this.#onLine(line);
+    // One by one, so that the worker does not end before the last.
+    while (this.#early.length > 0) this.#onLine(this.#early.shift());
     this.#endIfDone();
   }
 

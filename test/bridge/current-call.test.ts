@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Peer } from "../support/peer.ts";
+
+const FILE = "calls/signals.js";
+const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+interface Look {
+  method: string;
+  traceId?: string;
+  traceparent?: string;
+  deadline?: number;
+  timeLeft: number | null;
+  aborted: boolean;
+}
+
+test("currentCall tells method, trace, deadline and time left, after an await too", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const look = (await peer.call("look", 1, { traceId: "t-1", timeout: 5_000 })) as Look;
+  assert.deepEqual([look.method, look.traceId, look.aborted], ["look", "t-1", false]);
+  const { timeLeft, deadline = 0 } = look;
+  assert.ok(timeLeft !== null && timeLeft > 0 && timeLeft <= 5_000, `${timeLeft}`);
+  assert.ok(deadline > 0 && deadline <= 5_000, `${deadline}`);
+  await peer.goaway();
+});
+
+test("without a timeout there is no deadline and infinite time left", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const look = (await peer.call("look", 1)) as Look;
+  assert.deepEqual([look.deadline, look.timeLeft, look.traceId], [undefined, null, undefined]);
+});
+
+test("a traceparent gives the trace id where there is no other", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const look = (await peer.call("look", 1, { traceparent: TRACEPARENT })) as Look;
+  assert.deepEqual(
+    [look.traceId, look.traceparent],
+    ["4bf92f3577b34da6a3ce929d0e0e4736", TRACEPARENT],
+  );
+  const both = (await peer.call("look", 1, { traceparent: TRACEPARENT, traceId: "t-2" })) as Look;
+  assert.equal(both.traceId, "t-2");
+  await peer.call("log", "traced", { traceparent: TRACEPARENT });
+  assert.equal((await peer.log("traced")).traceId, "4bf92f3577b34da6a3ce929d0e0e4736");
+});
+
+test("outside of a call there is none", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  assert.equal(await peer.call("outside"), "undefined");
+});
+
+test("one call has one currentCall", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  assert.equal(await peer.call("same"), true);
+});
+
+test("its logger writes records with level, fields and the call's trace id", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  await peer.call("log", "hello", { traceId: "t-3" });
+  await peer.goaway();
+  assert.deepEqual(
+    peer.logs.map(({ level, source, json, text, traceId, method }) => [
+      level,
+      source,
+      json,
+      text,
+      traceId,
+      method,
+    ]),
+    [
+      ["debug", "log", false, "hello", "t-3", "log"],
+      ["info", "log", true, '{"msg":"hello","amount":3}', "t-3", "log"],
+      ["warn", "log", false, "hello", "t-3", "log"],
+      ["error", "log", false, "hello", "t-3", "log"],
+    ],
+  );
+});
