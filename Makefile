@@ -39,7 +39,7 @@ storefront: require examples
 
 .PHONY: test
 test: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp ## run every test of both languages
-	$(DEV) node --test 'test/**/*.test.ts'
+	$(DEV) node --test --test-timeout=120000 'test/**/*.test.ts'
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	$(call each_module,go test $(RACE) ./...)
 

@@ -3,8 +3,13 @@ import { join } from "node:path";
 import { installNode } from "./install-node.ts";
 
 const root = join(import.meta.dirname, "..");
+const workerTests = ["test/bridge/**/*.test.ts", "test/conformance/worker-sessions.test.ts"];
 const suites = [
-  { name: "worker", cwd: root, command: ["node", "--test", "test/bridge/**/*.test.ts"] },
+  {
+    name: "worker",
+    cwd: root,
+    command: ["node", "--test", "--test-timeout=120000", ...workerTests],
+  },
   { name: "Go host", cwd: join(root, "go-host"), command: ["go", "test", ...race(), "./..."] },
 ];
 
