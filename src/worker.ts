@@ -123,7 +123,11 @@ export class Worker {
           reject(error);
         }
       };
-      const inFlight = { settled, answer, fail: reject, notStarted: () => reject(notBegun) };
+      const notStarted = (): void => {
+        request.sent = false;
+        reject(notBegun);
+      };
+      const inFlight = { settled, answer, fail: reject, notStarted };
       const id = this.#send(request, inFlight);
       signal.addEventListener("abort", leave, { once: true });
     });
