@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import fc from "fast-check";
+import {
+  bytesOf,
+  CodecError,
+  decodeValue,
+  encodeValue,
+  loadMsgpack,
+  parseJson,
+  stringifyJson,
+} from "../../protocol/codec.ts";
+import { isTooDeep, MAX_DEPTH } from "../../protocol/depth.ts";
+import { Encoding } from "../../protocol/frame.ts";
+
+before(loadMsgpack);
+
+const CODECS = { json: Encoding.Json, msgpack: Encoding.Msgpack } as const;
+
+/** Values that are the same after a round trip by either codec. */
+const plain = fc
+  .jsonValue({ noUnicodeString: false, depthSize: "medium" })
+  .filter((value) => !hasNegativeZero(value));
+
+function hasNegativeZero(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return Object.is(value, -0);
+  return Object.values(value).some(hasNegativeZero);
+}
+
+for (const [codec, encoding] of Object.entries(CODECS)) {
+  test(`${codec}: JSON values come back as they were`, () => {
+    fc.assert(
+      fc.property(plain, (value) => {
+        assert.deepEqual(decodeValue(encodeValue(value, encoding), encoding), value);
+      }),
+    );
+  });
+
+  test(`${codec}: whatever the value, it is encoded and decoded or a CodecError`, () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withTypedArray: true,
+      withSparseArray: true,
+      withNullPrototype: true,
+      withObjectString: true,
+    });
+    fc.assert(
+      fc.property(anything, (value) => {
+        const bytes = attempt(() => encodeValue(value, encoding));
+        // A Map may have keys that no object can have.
+        if (bytes) attempt(() => decodeValue(bytes, encoding));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test(`${codec}: whatever the bytes, they decode or are a CodecError`, () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        attempt(() => decodeValue(bytes, encoding));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test(`${codec}: an encoding with one byte changed decodes or is a CodecError`, () => {
+    fc.assert(
+      fc.property(plain, fc.nat(), fc.nat(255), (value, at, byte) => {
+        const bytes = Buffer.from(encodeValue(value, encoding));
+        fc.pre(bytes.length > 0);
+        bytes[at % bytes.length] = byte;
+        attempt(() => decodeValue(bytes, encoding));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test(`${codec}: nesting is judged without decoding, at the limit and one past it`, () => {
+    for (const wrap of [(inner: unknown) => [inner], (inner: unknown) => ({ a: inner })]) {
+      assert.equal(isTooDeep(encodeValue(nested(MAX_DEPTH, wrap), encoding), encoding), false);
+      assert.equal(isTooDeep(deepBytes(MAX_DEPTH + 1, codec), encoding), true);
+    }
+  });
+
+  test(`${codec}: brackets in strings, and long flat values, are not deep`, () => {
+    const text = ["[".repeat(9_000), '"[{'.repeat(3_000), `\\"${"{".repeat(5_000)}`];
+    assert.equal(isTooDeep(encodeValue(text, encoding), encoding), false);
+    const flat = Array.from({ length: 9_000 }, () => [[]]);
+    assert.equal(isTooDeep(encodeValue(flat, encoding), encoding), false);
+  });
+
+  test(`${codec}: what can't be encoded is named with its path`, () => {
+    const cyclic: Record<string, unknown> = { list: [{}] };
+    (cyclic["list"] as Record<string, unknown>[])[0] = { "a key": cyclic };
+    const throwing = {
+      a: {
+        get b(): never {
+          throw new Error("boom");
+        },
+      },
+    };
+    const toJson = {
+      a: {
+        toJSON(): never {
+          throw new Error("boom");
+        },
+      },
+    };
+    const messages = [
+      [cyclic, /result\.list\[0\]\["a key"\] is result again/],
+      [throwing, /result\.a\.b threw when read: boom/],
+      [toJson, /result\.a\.toJSON\(\) threw: boom/],
+      [{ items: [1, { total: 2n ** 70n }] }, /result\.items\[1\]\.total is a BigInt/],
+      [{ a: { toJSON: () => ({ b: 2n ** 70n }) } }, /result\.a\.toJSON\(\)\.b is a BigInt/],
+      [nested(9_000, (inner) => [inner]), /deep/],
+    ] as const;
+    for (const [value, message] of messages) {
+      // JSON.stringify has no limit of its own on new Nodes; then the host refuses what is too deep.
+      const bytes = attempt(() => encodeValue(value, encoding), message);
+      if (bytes) assert.equal(isTooDeep(bytes, encoding), true);
+    }
+  });
+}
+
+test("text that is not UTF-8, or begins with a byte order mark, is no JSON", () => {
+  for (const hex of ["22ff22", "22c3", "22eda08022", "efbbbf31", "fffe3100"]) {
+    assert.throws(() => decodeValue(Buffer.from(hex, "hex"), Encoding.Json), CodecError);
+  }
+  assert.equal(decodeValue(Buffer.from('"\ufffd"'), Encoding.Json), "\ufffd");
+});
+
+test("an error about JSON does not quote it", () => {
+  for (const text of [
+    '{"password":"secret" secret}',
+    '["secret", secret]',
+    "secret",
+    '"secret',
+    '{"secret',
+  ]) {
+    assert.throws(
+      () => decodeValue(Buffer.from(text), Encoding.Json),
+      ({ message }: Error) => /is not JSON \(\d+ bytes\)/.test(message) && !/secr/.test(message),
+    );
+  }
+});
+
+test("records, unknown extensions and other state of msgpackr's own are refused", () => {
+  for (const hex of [
+    "d4720193a161a162a163",
+    "c7037401ff00",
+    "d6690000000193",
+    "d673000000",
+    "c1",
+    "d40101",
+    "c70501ffffffffff",
+  ]) {
+    assert.throws(() => decodeValue(Buffer.from(hex, "hex"), Encoding.Msgpack), CodecError, hex);
+  }
+});
+
+test("decoded bytes share no memory with the payload", () => {
+  const payload = Buffer.from(encodeValue({ bytes: Buffer.from([1, 2, 3]) }, Encoding.Msgpack));
+  const { bytes } = decodeValue(payload, Encoding.Msgpack) as { bytes: Buffer };
+  const raw = decodeValue(payload, Encoding.Raw) as Buffer;
+  payload.fill(0);
+  assert.deepEqual(bytes, Buffer.from([1, 2, 3]));
+  assert.notEqual(raw[0], 0);
+});
+
+test("bytes are found in Buffers, typed arrays, DataViews and ArrayBuffers, as views of them", () => {
+  const { buffer } = Uint8Array.from([0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(bytesOf(new Uint16Array(buffer, 2, 2)), Buffer.from([2, 3, 4, 5]));
+  assert.deepEqual(bytesOf(new DataView(buffer, 7)), Buffer.from([7]));
+  assert.deepEqual(bytesOf(buffer)?.length, 8);
+  assert.deepEqual(bytesOf(new SharedArrayBuffer(3)), Buffer.alloc(3));
+  for (const value of [[1], "text", null, undefined, { length: 1 }])
+    assert.equal(bytesOf(value), undefined);
+});
+
+test("JSON text is what JSON.stringify makes, and parses as JSON.parse does", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      assert.equal(stringifyJson(value), JSON.stringify(value));
+      assert.deepEqual(
+        parseJson(Buffer.from(JSON.stringify(value))),
+        JSON.parse(JSON.stringify(value)),
+      );
+    }),
+  );
+});
+
+/** Runs it; a CodecError is fine, and must match `message`. */
+function attempt<T>(work: () => T, message = /./): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    assert.ok(error instanceof CodecError, (error as Error)?.stack);
+    assert.match(error.message, message);
+    return undefined;
+  }
+}
+
+function nested(levels: number, wrap: (inner: unknown) => unknown): unknown {
+  let value: unknown = wrap(1);
+  for (let i = 1; i < levels; i++) value = wrap(value);
+  return value;
+}
+
+function deepBytes(levels: number, codec: string): Uint8Array {
+  if (codec === "json") return Buffer.from("[".repeat(levels) + "]".repeat(levels));
+  return Buffer.concat([Buffer.alloc(levels, 0x91), Buffer.of(1)]);
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  Code,
+  decodeError,
+  describeError,
+  type ErrorObject,
+  encodeError,
+} from "../../protocol/error.ts";
+import { MAX_ERROR } from "../../protocol/frame.ts";
+import {
+  type CallMeta,
+  decodeCall,
+  decodeCancel,
+  decodeGoaway,
+  decodeHello,
+  decodeLog,
+  decodeReady,
+  encodeCall,
+  encodeCancel,
+  encodeGoaway,
+  encodeHello,
+  encodeLog,
+  encodeReady,
+  type GoawayMeta,
+  type Hello,
+  type LogMeta,
+  MessageError,
+} from "../../protocol/message.ts";
+
+const DECODERS = {
+  decodeHello,
+  decodeReady,
+  decodeCall,
+  decodeCancel,
+  decodeLog,
+  decodeGoaway,
+  decodeError,
+};
+
+for (const [name, decode] of Object.entries(DECODERS)) {
+  test(`${name} takes any bytes and any JSON: what it doesn't read is a MessageError`, () => {
+    const json = fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 60 }), json, wrongTypes()), (bytes) => {
+        try {
+          decode(bytes);
+        } catch (error) {
+          assert.ok(error instanceof MessageError, (error as Error)?.stack);
+          assert.match(error.message, /expected/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+}
+
+/** Objects with the keys of all messages, and values of any type. */
+function wrongTypes(): fc.Arbitrary<Uint8Array> {
+  const keys = [
+    "protocol",
+    "max_payload",
+    "encodings",
+    "options",
+    "pid",
+    "methods",
+    "method",
+    "timeout",
+    "trace_id",
+    "accept",
+    "convention",
+    "reason",
+    "level",
+    "source",
+    "last_id",
+    "code",
+    "message",
+    "cause",
+    "errors",
+    "fields",
+  ];
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.constantFrom(...keys, "json", "raw", 1, 5_000),
+  );
+  return fc
+    .dictionary(fc.constantFrom(...keys), value)
+    .map((object) => Buffer.from(JSON.stringify(object)));
+}
+
+const text = fc.string({ unit: "binary", maxLength: 20 });
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+
+/** Without the keys that are undefined: exactly optional. */
+function tidied<T extends object>(value: object): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}
+
+test("calls, logs, goaways, cancels, readies and hellos come back as they were sent", () => {
+  const call = fc.record({
+    method: text,
+    timeout: optional(fc.double({ min: 1e-9, max: 1e12, noNaN: true })),
+    traceId: optional(text),
+    traceparent: optional(text),
+    convention: optional(fc.constantFrom("value", "args", "callback", "args_callback")),
+    accept: optional(fc.constantFrom("json", "msgpack")),
+  });
+  const log = fc.record({
+    level: fc.constantFrom("debug", "info", "warn", "error"),
+    source: fc.constantFrom("console", "stdout", "stderr", "log"),
+    method: optional(text),
+    traceId: optional(text),
+  });
+  const goaway = fc.record({
+    reason: text,
+    lastId: optional(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
+  });
+  const hello = fc.record({
+    protocol: fc.integer({ min: 1, max: 1_000 }),
+    maxPayload: fc.integer({ min: 1_024, max: 2 ** 30 }),
+    encodings: fc.constantFrom(["json", "raw"], ["json", "msgpack", "raw"]),
+    runtime: optional(text),
+    runtimeVersion: optional(text),
+    pid: optional(fc.integer({ min: 1 })),
+  });
+  fc.assert(
+    fc.property(call, log, goaway, hello, fc.array(text), (...sent) => {
+      const [oneCall, oneLog, oneGoaway, oneHello] = sent.map((one) => tidied(one));
+      assert.deepEqual(decodeCall(encodeCall(oneCall as CallMeta)), oneCall);
+      assert.deepEqual(decodeLog(encodeLog(oneLog as LogMeta)), oneLog);
+      assert.deepEqual(decodeGoaway(encodeGoaway(oneGoaway as GoawayMeta)), oneGoaway);
+      assert.deepEqual(decodeHello(encodeHello(oneHello as Hello)), oneHello);
+      assert.deepEqual(decodeReady(encodeReady({ methods: sent[4] })), { methods: sent[4] });
+    }),
+  );
+  for (const reason of ["deadline_exceeded", "canceled"] as const) {
+    assert.deepEqual(decodeCancel(encodeCancel({ reason })), { reason });
+  }
+});
+
+test("whatever is thrown is described within the limit, and reads back", () => {
+  const thrown = fc.oneof(
+    fc.anything({ withBigInt: true, withMap: true, withTypedArray: true, withNullPrototype: true }),
+    errors(),
+  );
+  fc.assert(
+    fc.property(thrown, (value) => {
+      const payload = encodeError(describeError(value));
+      assert.ok(payload.length <= MAX_ERROR);
+      const read = decodeError(payload);
+      assert.equal(read.code, Code.Exception);
+      assert.equal(typeof read.message, "string");
+    }),
+    { numRuns: 500 },
+  );
+});
+
+function errors(): fc.Arbitrary<Error> {
+  const cause = fc.oneof(
+    fc.anything(),
+    fc.string().map((message) => new Error(message)),
+  );
+  return fc
+    .tuple(fc.string({ size: "large" }), cause, fc.dictionary(fc.string(), fc.anything()))
+    .map(([message, inner, fields]) => Object.assign(new Error(message, { cause: inner }), fields));
+}
+
+test("an error of whatever size is encoded within 65,536 bytes and keeps code and message", () => {
+  const long = fc.string({
+    unit: fc.constantFrom("a", "\u0001", "\u{1f600}", "\ud800", '"'),
+    minLength: 0,
+    maxLength: 30,
+  });
+  const sized = fc
+    .tuple(long, fc.nat(9_000))
+    .map(([unit, times]) => unit.repeat(times).slice(0, 150_000));
+  fc.assert(
+    fc.property(sized, sized, sized, (message, stack, field) => {
+      const error: ErrorObject = {
+        code: Code.Exception,
+        message,
+        stack,
+        fields: { field },
+        cause: { message, stack, fields: { field } },
+      };
+      const payload = encodeError(error);
+      assert.ok(payload.length <= MAX_ERROR, `${payload.length}`);
+      const read = decodeError(payload);
+      assert.ok(message.startsWith(read.message.slice(0, 400).replace(/\ufffd.*$/s, "")));
+      if (payload.length < Buffer.from(JSON.stringify(error)).length)
+        assert.equal(read.truncated, true);
+    }),
+    { numRuns: 60 },
+  );
+});
