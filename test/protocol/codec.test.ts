@@ -79,9 +79,17 @@ for (const [codec, encoding] of Object.entries(CODECS)) {
   });
 
   test(`${codec}: nesting is judged without decoding, at the limit and one past it`, () => {
+    assert.equal(isTooDeep(deepBytes(MAX_DEPTH, codec), encoding), false);
+    assert.equal(isTooDeep(deepBytes(MAX_DEPTH + 1, codec), encoding), true);
+  });
+
+  test(`${codec}: a thousand levels go both ways`, () => {
     for (const wrap of [(inner: unknown) => [inner], (inner: unknown) => ({ a: inner })]) {
-      assert.equal(isTooDeep(encodeValue(nested(MAX_DEPTH, wrap), encoding), encoding), false);
-      assert.equal(isTooDeep(deepBytes(MAX_DEPTH + 1, codec), encoding), true);
+      const bytes = encodeValue(nested(1_000, wrap), encoding);
+      assert.deepEqual(
+        Buffer.from(encodeValue(decodeValue(bytes, encoding), encoding)),
+        Buffer.from(bytes),
+      );
     }
   });
 
