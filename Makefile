@@ -13,6 +13,7 @@ MODULES := go-host $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
 
 # Node 24 and the tools of package.json come first on the path of a recipe.
 DEV := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
+JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && echo -race)
 each_module = @set -e; for module in $(MODULES); do echo "$$module: $(1)"; (cd $$module && $(DEV) $(1)); done
@@ -39,7 +40,7 @@ storefront: require examples
 
 .PHONY: test
 test: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp ## run every test of both languages
-	$(DEV) node --test --test-timeout=120000 'test/**/*.test.ts'
+	$(DEV) node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	$(call each_module,go test $(RACE) ./...)
 

@@ -186,7 +186,10 @@ describe("rootbridge", { concurrency: 3 }, () => {
       [terminal, "1", false],
       [[], undefined, false],
     ] as const) {
-      const { stderr } = await runCli(["nope"], { nodeArgs, env: { NO_COLOR, TERM: "xterm" } });
+      const { stderr } = await runCli(["nope"], {
+        nodeArgs,
+        env: { NO_COLOR, CI: undefined, TERM: "xterm" },
+      });
       assert.equal(stderr.includes("\u001b[31merror:"), coloured, stderr);
     }
   });
