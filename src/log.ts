@@ -26,14 +26,12 @@ export class WorkerLog {
 
   /** Logs a line of a worker's stderr: what native code, children and Node itself print. */
   stderr(line: string): void {
-    if (line !== "") this.#logger.warn({ source: "stderr" }, line);
+    this.#logger.warn({ source: "stderr" }, line);
   }
 
-  /** Logs what was printed on stdout before the worker took it over. */
-  printed(worker: number | undefined, bytes: Uint8Array): void {
-    for (const line of decoder.decode(bytes).split("\n")) {
-      if (line.trim() !== "") this.#logger.info({ worker, source: "stdout" }, line);
-    }
+  /** Logs a line that was printed on stdout before the worker took it over. */
+  printed(worker: number | undefined, line: string): void {
+    this.#logger.info({ worker, source: "stdout" }, line);
   }
 }
 

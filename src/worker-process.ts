@@ -3,6 +3,7 @@ import { finished, type Readable, type Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { LineCutter } from "./line-cutter.ts";
 import type { Settings } from "./options.ts";
 
 /** How a worker ended: one of both is set, or neither when it could not be started. */
@@ -146,29 +147,19 @@ function drain(stderr: Readable): Promise<void> {
   });
 }
 
+/** Characters kept of what a worker printed last on stderr. */
 const tailLimit = 8_192;
-const lineLimit = 32_768;
 
-/** Hands on whole lines, longer ones in pieces, and keeps the end of everything. */
+/** Hands on lines and keeps the end of everything. */
 function readStderr(stderr: Readable, onLine: (line: string) => void): () => string {
   const decoder = new StringDecoder("utf8");
+  const lines = new LineCutter(onLine);
   let tail = "";
-  let rest = "";
-  const take = (text: string): void => {
-    tail = (tail + text).slice(-tailLimit);
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
-    if (rest.length <= lineLimit) return;
-    onLine(rest);
-    rest = "";
-  };
-  stderr.on("data", (chunk: Buffer) => take(decoder.write(chunk)));
-  stderr.on("close", () => {
-    take(decoder.end());
-    if (rest !== "") onLine(rest);
-    rest = "";
+  stderr.on("data", (chunk: Buffer) => {
+    tail = (tail + decoder.write(chunk)).slice(-tailLimit);
+    lines.write(chunk);
   });
+  stderr.on("close", () => lines.end());
   stderr.on("error", ignore);
   return () => tail;
 }

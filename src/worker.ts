@@ -11,6 +11,7 @@ import {
 import { Connection, type ConnectionHandler, type InFlight } from "./connection.ts";
 import { type ErrorObject, parseError, RootbridgeError } from "./error.ts";
 import { checkHello } from "./hello.ts";
+import { LineCutter } from "./line-cutter.ts";
 import type { WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import type { Settings } from "./options.ts";
@@ -66,6 +67,8 @@ export class Worker {
   place: Place = nowhere;
 
   readonly #around: Surroundings;
+  /** What comes on its stdout before its hello. */
+  readonly #printed = new LineCutter((line) => this.#around.log.printed(this.pid, line));
   readonly #probe: Probe;
   readonly #ready = Promise.withResolvers<Ready>();
   readonly #retired = Promise.withResolvers<string>();
@@ -181,7 +184,7 @@ export class Worker {
     return {
       boot: (frame) => this.#boot(frame),
       log: (meta, encoding, payload) => log.frame(this.pid, meta, encoding, payload),
-      skipped: (bytes) => log.printed(this.pid, bytes),
+      skipped: (bytes) => this.#printed.write(bytes),
       fatal: (payload) => this.#die(payload),
       goaway: (meta) => this.#goaway(meta),
       ended: (reason) => this.#over.resolve(reason),
@@ -216,6 +219,7 @@ export class Worker {
   }
 
   #meet(hello: Hello): void {
+    this.#printed.end();
     checkHello(hello, this.#around.settings);
     this.hello = hello;
     this.connection.peerMaxPayload = hello.maxPayload;
@@ -252,6 +256,7 @@ export class Worker {
     if (!(await this.#exitsWithin(killGrace))) this.process.kill("SIGKILL");
     await this.process.exited;
     const epitaph = await this.epitaph();
+    if (!this.hello) this.#printed.end();
     this.#ready.reject(epitaph);
     this.connection.fail(epitaph);
     this.process.discard();
