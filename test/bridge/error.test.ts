@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ErrorObject } from "../../protocol/error.ts";
-import { Peer, testNodeMajor } from "../support/peer.ts";
+import { Peer } from "../support/peer.ts";
+import { testNodeMajor } from "../support/worker-process.ts";
 
 const FILE = "errors/thrown.js";
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fixture, temporaryFolder, testNode, WORKER } from "../support/peer.ts";
+import { fixture, temporaryFolder, testNode, WORKER } from "../support/worker-process.ts";
 
 interface Answered {
   code: number | null;

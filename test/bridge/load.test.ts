@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fixture, Peer, temporaryFolder, testNodeMajor, WORKER } from "../support/peer.ts";
+import { Peer } from "../support/peer.ts";
+import { fixture, temporaryFolder, testNodeMajor, WORKER } from "../support/worker-process.ts";
 
 /** Nodes that load ES modules which don't say so, and those that strip types. */
 const DETECTS_MODULES = testNodeMajor >= 20;

@@ -3,17 +3,17 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Peer } from "../support/peer.ts";
 import {
   fixture,
-  Peer,
-  type PeerOptions,
   temporaryFolder,
   testNode,
   WORKER,
-} from "../support/peer.ts";
+  type WorkerOptions,
+} from "../support/worker-process.ts";
 
 /** Ways to start a worker: with pipes that it guards, with pipes moved by a shell, with sockets that can't be guarded. */
-const WAYS: Record<string, Partial<PeerOptions>> = {
+const WAYS: Record<string, Partial<WorkerOptions>> = {
   guarded: {},
   moved: { moved: true },
   unguarded: { sockets: true },

@@ -7,8 +7,9 @@ import { isTooDeep } from "../../protocol/depth.ts";
 import type { ErrorObject } from "../../protocol/error.ts";
 import { Encoding, Kind } from "../../protocol/frame.ts";
 import { encodeCall } from "../../protocol/message.ts";
-import { fixture, Peer } from "../support/peer.ts";
+import { Peer } from "../support/peer.ts";
 import { bytes, type Case, readCases } from "../support/vectors.ts";
+import { fixture } from "../support/worker-process.ts";
 
 /** What becomes of a value: one of these. */
 interface End {

@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
-import net from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import type { ChildProcess } from "node:child_process";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
 import { decodeValue, encodeValue, loadMsgpack } from "../../protocol/codec.ts";
 import { decodeError, type ErrorObject } from "../../protocol/error.ts";
 import { Encoding, encodeFrame, type Frame, FrameReader, Kind } from "../../protocol/frame.ts";
@@ -18,53 +13,12 @@ import {
   type Hello,
   type LogMeta,
 } from "../../protocol/message.ts";
+import { type Exit, exitOf, type Link, startWorker, type WorkerOptions } from "./worker-process.ts";
 
-/** The Node that workers of tests run on. */
-export const testNode: string = process.env["ROOTBRIDGE_TEST_NODE"] || process.execPath;
-/** Its major version. */
-export const testNodeMajor: number = Number(
-  execFileSync(testNode, ["-p", "process.versions.node.split('.')[0]"], { encoding: "utf8" }),
-);
-/** The worker under test. */
-export const WORKER: string = fileURLToPath(
-  new URL("../../go-host/internal/process/worker.cjs", import.meta.url),
-);
-const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 /** Only ends a test that would hang. */
 const PATIENCE = 30_000;
 
 await loadMsgpack();
-
-/** The path of a file in test/fixtures. */
-export function fixture(name: string): string {
-  return resolve(FIXTURES, name);
-}
-
-/** A folder that is gone after the test. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), "rootbridge-test-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** How a worker is started. */
-export interface PeerOptions {
-  /** File or folder to load, relative to test/fixtures. */
-  file?: string;
-  /** Module source to load in place of a file. */
-  source?: string;
-  hello?: Partial<Hello>;
-  /** Arguments of node itself. */
-  nodeArgs?: string[];
-  env?: Record<string, string>;
-  cwd?: string;
-  /** Program text for `node -e` that runs the worker, in place of its file. */
-  evaluate?: string;
-  /** Give the worker socketpairs for pipes, as Node does; they can't be guarded. */
-  sockets?: boolean;
-  /** Start it through a shell that moves stdin and stdout to descriptors 3 and 4, as for parents with socketpairs. */
-  moved?: boolean;
-}
 
 /** A log line. */
 export interface Log extends LogMeta {
@@ -78,12 +32,6 @@ export interface Answer {
   /** The decoded result; `undefined` for an error. */
   value: unknown;
   error: ErrorObject | undefined;
-}
-
-/** How a process ended. */
-export interface Exit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
 }
 
 /** A host of a worker, as simple as can be: it sends frames and keeps what comes back. */
@@ -102,7 +50,7 @@ export class Peer {
   #answers = 0;
 
   /** Starts a worker and waits until it is ready. */
-  static async start(t: TestContext, options: PeerOptions | string): Promise<Peer> {
+  static async start(t: TestContext, options: WorkerOptions | string): Promise<Peer> {
     const peer = Peer.spawn(t, options);
     const first = await peer.next(
       (frame) => frame.kind === Kind.Ready || frame.kind === Kind.Error,
@@ -112,7 +60,7 @@ export class Peer {
   }
 
   /** Starts a worker that is expected not to become ready, and returns its error. */
-  static async failure(t: TestContext, options: PeerOptions | string): Promise<ErrorObject> {
+  static async failure(t: TestContext, options: WorkerOptions | string): Promise<ErrorObject> {
     const peer = Peer.spawn(t, options);
     const frame = await peer.next(
       ({ kind, id }) => kind === Kind.Ready || (kind === Kind.Error && id === 0),
@@ -123,7 +71,7 @@ export class Peer {
   }
 
   /** Starts a worker and sends it a hello. */
-  static spawn(t: TestContext, options: PeerOptions | string): Peer {
+  static spawn(t: TestContext, options: WorkerOptions | string): Peer {
     const peer = Peer.launch(t, options);
     const { hello, source } = typeof options === "string" ? {} : options;
     const offer: Hello = {
@@ -138,13 +86,13 @@ export class Peer {
   }
 
   /** Starts a worker and sends it nothing. */
-  static launch(t: TestContext, options: PeerOptions | string): Peer {
+  static launch(t: TestContext, options: WorkerOptions | string): Peer {
     const peer = new Peer(typeof options === "string" ? { file: options } : options);
     t.after(() => peer.kill());
     return peer;
   }
 
-  private constructor(options: PeerOptions) {
+  private constructor(options: WorkerOptions) {
     const { child, link, stderr } = startWorker(options);
     this.child = child;
     this.#link = link;
@@ -344,113 +292,4 @@ export class Peer {
     );
     return `frames:\n${frames.join("\n")}\nstderr:\n${this.stderr.slice(0, 2000)}`;
   }
-}
-
-/** The ends of the worker's stdin and stdout that are ours. */
-interface Link {
-  write(bytes: Uint8Array): void;
-  onData(listener: (chunk: Buffer) => void): void;
-  setReading(reads: boolean): void;
-  closeInput(): void;
-  closeOutput(): void;
-  /** Settles when the worker's stdout has ended. */
-  ended: Promise<void>;
-}
-
-interface Started {
-  child: ChildProcess;
-  link: Link;
-  stderr: net.Socket;
-}
-
-function startWorker(options: PeerOptions): Started {
-  const file = options.file === undefined ? [] : [fixture(options.file)];
-  const program = options.evaluate === undefined ? [WORKER] : ["-e", options.evaluate];
-  const args = [...(options.nodeArgs ?? []), ...program, ...file];
-  const settings = { cwd: options.cwd, env: environment(options) };
-  if (options.sockets) {
-    const child = spawn(testNode, args, { ...settings, stdio: ["pipe", "pipe", "pipe"] });
-    const link = new SocketLink(child.stdin as net.Socket, child.stdout as net.Socket);
-    return { child, link, stderr: child.stderr as net.Socket };
-  }
-  const pipes = [makePipe("in"), makePipe("out"), makePipe("out")] as const;
-  const move = 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
-  const shell = ["-c", move, "sh", testNode, ...args];
-  const stdio = pipes.map(({ theirs }) => theirs);
-  const child = options.moved
-    ? spawn("sh", shell, { ...settings, stdio })
-    : spawn(testNode, args, { ...settings, stdio });
-  for (const { theirs } of pipes) closeSync(theirs);
-  const [input, output, stderr] = pipes;
-  return { child, link: new SocketLink(input.ours, output.ours), stderr: stderr.ours };
-}
-
-function environment(options: PeerOptions): NodeJS.ProcessEnv {
-  const env = { ...process.env, ...options.env };
-  // What the test runner tells its own children is not for workers.
-  delete env["NODE_TEST_CONTEXT"];
-  delete env["NODE_OPTIONS"];
-  if (options.env?.["NODE_OPTIONS"]) env["NODE_OPTIONS"] = options.env["NODE_OPTIONS"];
-  if (options.moved) env["ROOTBRIDGE_FDS"] = "3,4";
-  return env;
-}
-
-/** Node gives its children socketpairs; Go gives pipes, and only those can be guarded. So named pipes, unlinked at once. */
-function makePipe(direction: "in" | "out"): { theirs: number; ours: net.Socket } {
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
-  const folder = mkdtempSync(join(tmpdir(), "rootbridge-pipe-"));
-  const path = join(folder, "pipe");
-  execFileSync("mkfifo", [path]);
-  const reading = openSync(path, O_RDONLY | O_NONBLOCK);
-  const writing = openSync(path, O_WRONLY);
-  rmSync(folder, { recursive: true });
-  return direction === "in"
-    ? { theirs: reading, ours: new net.Socket({ fd: writing, readable: false, writable: true }) }
-    : { theirs: writing, ours: new net.Socket({ fd: reading, readable: true, writable: false }) };
-}
-
-class SocketLink implements Link {
-  readonly ended: Promise<void>;
-  readonly #input: net.Socket;
-  readonly #output: net.Socket;
-
-  constructor(input: net.Socket, output: net.Socket) {
-    this.#input = input;
-    this.#output = output;
-    // A worker that has ended takes no more input, which many tests want to see.
-    input.on("error", () => {});
-    output.on("error", () => {});
-    this.ended = new Promise((resolve) => output.on("close", () => resolve()));
-  }
-
-  write(bytes: Uint8Array): void {
-    this.#input.write(bytes);
-  }
-
-  onData(listener: (chunk: Buffer) => void): void {
-    this.#output.on("data", listener);
-  }
-
-  setReading(reads: boolean): void {
-    if (reads) this.#output.resume();
-    else this.#output.pause();
-  }
-
-  closeInput(): void {
-    this.#input.destroy();
-  }
-
-  closeOutput(): void {
-    this.#output.destroy();
-  }
-}
-
-/** Settles when the process has ended and all that it wrote is read. */
-async function exitOf(child: ChildProcess, link: Link, stderr: net.Socket): Promise<Exit> {
-  const said = new Promise((resolve) => stderr.on("close", resolve));
-  const exit = await new Promise<Exit>((resolve) => {
-    child.on("exit", (code, signal) => resolve({ code, signal }));
-  });
-  await Promise.all([link.ended, said]);
-  return exit;
 }
