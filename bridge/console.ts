@@ -51,6 +51,8 @@ export function capturePrints(sink: LogSink, maxPayload: number): () => void {
   };
 }
 
+let streamsPatched = false;
+
 /** Keeps each method's own work (formats, groups, tables, stacks) and only notes its level meanwhile. */
 function captureConsole(): void {
   const methods = console as unknown as Record<string, unknown>;
@@ -61,6 +63,7 @@ function captureConsole(): void {
     methods[name] = named(name, function (this: unknown, ...args: unknown[]): unknown {
       const before = consoleLevel;
       consoleLevel ??= level;
+      patchStreams();
       try {
         return apply(original, this, args);
       } finally {
@@ -68,6 +71,14 @@ function captureConsole(): void {
       }
     });
   }
+}
+
+/** A preload that printed has made console's streams already: asking for them patches them. */
+function patchStreams(): void {
+  if (streamsPatched) return;
+  streamsPatched = true;
+  void nativeProcess.stdout;
+  void nativeProcess.stderr;
 }
 
 function named<Fn extends (...args: never[]) => unknown>(name: string, fn: Fn): Fn {

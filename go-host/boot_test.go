@@ -216,8 +216,15 @@ func TestPreloadsThatPrintBeforeTheWorkerRunsAreSkippedAndLogged(t *testing.T) {
 
 func TestTheWorkerRunsWithoutAWritableDirectory(t *testing.T) {
 	child := writeFile(t, t.TempDir(), "child.js", `process.send(process.execArgv.concat(process.argv[1]))`)
+	files := t.TempDir()
 	for _, variable := range []string{"HOME", "XDG_CACHE_HOME", "TMPDIR"} {
 		t.Setenv(variable, "/dev/null")
+	}
+	entry := writeFile(t, files, "where.js", `exports.argv = () => [process.argv[1], require.main.filename];`)
+	for _, path := range call[[]string](t, start(t, entry), "argv", nil) {
+		if path != entry {
+			t.Errorf("the module sees itself as %s", path)
+		}
 	}
 	host := start(t, `
 		import { fork } from 'node:child_process';

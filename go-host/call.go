@@ -24,7 +24,7 @@ func (s callSettings) with(options []CallOption) callSettings {
 }
 
 // WithTimeout bounds the call in place of Options.CallTimeout, waiting included. Negative means no bound but the
-// context's.
+// context's; with 0 the time is over before the call begins.
 func WithTimeout(d time.Duration) CallOption {
 	return func(s *callSettings) { s.timeout = d }
 }

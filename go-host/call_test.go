@@ -312,3 +312,28 @@ func TestTheFunctionSeesTheDeadlineAndTheCancellation(t *testing.T) {
 		t.Errorf("%v ms left of a minute", left)
 	}
 }
+
+func TestAnOutThatIsUsedAgainHoldsOnlyTheNewResult(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []rootbridge.Codec{rootbridge.JSON, rootbridge.MsgPack} {
+		host := start(t, shop, with(func(o *rootbridge.Options) { o.Codec = codec }))
+		var out any
+		for _, value := range []any{1.5, "text", true, nil, []any{"x"}, "end"} {
+			if err := host.Call(t.Context(), "echo", &value, &out); err != nil || !reflect.DeepEqual(out, value) {
+				t.Errorf("%s: got %v, %v, expected %v", codec, out, err, value)
+			}
+		}
+	}
+}
+
+func TestAValueThatLeadsOnlyToItselfIsAnError(t *testing.T) {
+	t.Parallel()
+	var loop any
+	loop = &loop
+	for _, codec := range []rootbridge.Codec{rootbridge.JSON, rootbridge.MsgPack} {
+		host := start(t, shop, with(func(o *rootbridge.Options) { o.Codec = codec }))
+		for _, in := range []any{loop, map[string]any{"a": loop}, []any{loop}, struct{ A any }{loop}} {
+			expectCode(t, host.Call(t.Context(), "echo", in, nil), rootbridge.CodeInvalidArgument)
+		}
+	}
+}

@@ -156,3 +156,20 @@ func TestWhenTheModuleNoLongerLoadsCallsFailFastAndHealWithIt(t *testing.T) {
 	writeFile(t, dir, "index.js", good)
 	eventually(t, "the host healed", func() bool { return host.Call(t.Context(), "pid", nil, nil) == nil })
 }
+
+func TestAModuleThatDiesSoonAfterItLoadedIsNotStartedInAHotLoopAndCallsHearWhy(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ source, words string }{
+		"throws": {`setTimeout(() => { throw new Error('cannot connect to db'); }, 1); const end = Date.now() + 50; while (Date.now() < end); export const a = () => 1;`, "cannot connect to db"},
+		"exits":  {`setTimeout(() => process.exit(3), 1); const end = Date.now() + 50; while (Date.now() < end); export const a = () => 1;`, "process.exit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := start(t, c.source)
+			eventually(t, "calls hear why", func() bool {
+				err := host.Call(t.Context(), "a", nil, nil)
+				return rootbridge.CodeOf(err) == rootbridge.CodeWorkerUnavailable && strings.Contains(err.Error(), c.words)
+			})
+		})
+	}
+}

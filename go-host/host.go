@@ -54,7 +54,7 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 		}
 	}
 	h.spawner = process.NewSpawner()
-	h.pool = pool.New[*worker](pool.Options{QueueLimit: max(0, options.QueueLimit), QueueTimeout: options.QueueTimeout})
+	h.pool = pool.New[*worker](pool.Options{QueueLimit: max(0, options.QueueLimit)})
 	h.logs = newLogPump(options.Logger)
 	h.life, h.endLife = context.WithCancel(context.Background())
 	first := make(chan error, options.Workers)
@@ -135,9 +135,9 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 	if e != nil {
 		return e
 	}
-	limit := newLimit(ctx, settings.timeout)
-	if ctx.Err() != nil {
-		return limit.error(ctx, "not begun")
+	limit := newLimit(ctx, settings.timeout, h.options.QueueTimeout)
+	if ctx.Err() != nil || settings.timeout == 0 {
+		return limit.error(ctx, "it had not begun; the call did not run")
 	}
 	answer, e := h.exchange(ctx, limit, meta, argument)
 	if e != nil {
@@ -197,7 +197,7 @@ func (h *Host) accept(in, out any) string {
 // exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
 func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload) (*conn.Call, *Error) {
 	for {
-		slot, err := h.pool.Acquire(ctx, limit.own)
+		slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
 		if err != nil {
 			return nil, h.queueError(ctx, limit, err)
 		}

@@ -12,19 +12,18 @@ type limit struct {
 	timeout time.Duration // as configured; 0 when the context's deadline comes first, or without any bound
 	own     time.Time     // the deadline that the timeout makes; zero with a timeout of 0
 	first   time.Time     // the earlier of own and the context's; zero without any bound
+	queue   time.Time     // until when the call may wait for a worker, however often it has to
 }
 
 // newLimit starts the clock. A timeout below zero means no bound but the context's.
-func newLimit(ctx context.Context, timeout time.Duration) limit {
+func newLimit(ctx context.Context, timeout, queueTimeout time.Duration) limit {
+	now := time.Now()
 	deadline, bounded := ctx.Deadline()
-	if timeout < 0 {
-		return limit{first: deadline}
+	own := now.Add(timeout)
+	if timeout < 0 || bounded && deadline.Before(own) {
+		return limit{first: deadline, queue: now.Add(queueTimeout)}
 	}
-	own := time.Now().Add(timeout)
-	if bounded && deadline.Before(own) {
-		return limit{first: deadline}
-	}
-	return limit{timeout, own, own}
+	return limit{timeout, own, own, now.Add(queueTimeout)}
 }
 
 // left returns the time left, at least a millisecond, or 0 without any bound.

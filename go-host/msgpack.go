@@ -13,6 +13,9 @@ import (
 // encodeMsgPack uses encoding/json's tags, and the smallest form of each integer: JavaScript reads a 64-bit form as a
 // BigInt.
 func encodeMsgPack(in any) ([]byte, error) {
+	if err := checkPointers(reflect.ValueOf(in), 0); err != nil {
+		return nil, err
+	}
 	var buffer msgPackBuffer
 	encoder := msgpack.NewEncoder(&buffer)
 	encoder.SetCustomStructTag("json")
@@ -21,6 +24,54 @@ func encodeMsgPack(in any) ([]byte, error) {
 		return nil, err
 	}
 	return buffer.bytes, nil
+}
+
+// checkPointers finds a value that leads to itself without anything that could be encoded on the way, such as x = &x: the
+// library would follow it until there is no stack left. Cycles with something on the way end at the depth limit.
+func checkPointers(v reflect.Value, depth int) error {
+	if depth > 4*maxDepth { // an array or map is at most an interface, a pointer, a struct and itself
+		return errTooDeep
+	}
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return checkPointers(v.Elem(), depth+1)
+	case reflect.Map:
+		for entries := v.MapRange(); mayHoldPointers(v.Type().Elem()) && entries.Next(); {
+			if err := checkPointers(entries.Value(), depth+1); err != nil {
+				return err
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := 0; mayHoldPointers(v.Type().Elem()) && i < v.Len(); i++ {
+			if err := checkPointers(v.Index(i), depth+1); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if field := v.Type().Field(i); !field.IsExported() && !field.Anonymous {
+				continue // not encoded
+			}
+			if err := checkPointers(v.Field(i), depth+1); err != nil {
+				return err
+			}
+		}
+	default:
+	}
+	return nil
+}
+
+// mayHoldPointers spares long lists of plain values the walk.
+func mayHoldPointers(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface, reflect.Pointer, reflect.Map, reflect.Slice, reflect.Array, reflect.Struct:
+		return true
+	default:
+		return false
+	}
 }
 
 // msgPackBuffer takes what an encoder writes, and stops it when it nests too deeply: the library itself follows a cycle
@@ -65,6 +116,9 @@ func decodeMsgPack(encoded []byte, out any) error {
 	}
 	if err := checkMsgPackFits(encoded, reflect.TypeOf(out)); err != nil {
 		return err
+	}
+	if target := reflect.ValueOf(out); target.Kind() == reflect.Pointer && !target.IsNil() {
+		target.Elem().SetZero() // the library would decode into the values that an any holds already
 	}
 	reader := bytes.NewReader(encoded)
 	decoder := msgpack.NewDecoder(reader)

@@ -2,6 +2,7 @@ package rootbridge_test
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -171,4 +172,18 @@ func TestBeyondTheQueueCallsAreRefusedAndWaitersTimeOut(t *testing.T) {
 	if got := host.Stats().Failed; got[rootbridge.CodeOverloaded] != 1 || got[rootbridge.CodeQueueTimeout] != 1 {
 		t.Errorf("counted %v", got)
 	}
+}
+
+func TestAnEndlessTimeoutIsNoTimeoutAndAZeroOneIsOverAtOnce(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.CallTimeout = math.MaxInt64 }))
+	if got := call[int](t, host, "echo", 1); got != 1 {
+		t.Errorf("got %d", got)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().AddDate(500, 0, 0))
+	defer cancel()
+	if err := host.Call(ctx, "echo", 1, nil, rootbridge.WithTimeout(math.MaxInt64)); err != nil {
+		t.Error(err)
+	}
+	expectCode(t, host.Call(t.Context(), "echo", 1, nil, rootbridge.WithTimeout(0)), rootbridge.CodeDeadlineExceeded, "did not run")
 }

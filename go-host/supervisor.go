@@ -42,10 +42,13 @@ func (h *Host) supervise(first chan<- error) {
 		ready := time.Now()
 		h.dismiss(leaving)
 		leaving = h.watch(w)
-		if leaving == nil && time.Since(ready) < steadyTime {
-			failures++
-		} else {
+		if time.Since(ready) >= steadyTime || w.endsInOrder() {
 			failures = 0
+			continue
+		}
+		failures++
+		if w.conn.Answered() == 0 { // else it is a call that kills it, and others need not fail
+			h.breakAfter(failures, w.lastWords())
 		}
 	}
 	h.dismiss(leaving)
@@ -85,13 +88,19 @@ func (h *Host) noteFailure(err error, failures int) {
 	}
 	h.counters.bootFailures.Add(1)
 	h.options.Logger.Error("a worker did not start", "error", err, "failures", failures)
-	if failures >= patience {
-		e := &Error{Code: CodeWorkerUnavailable, Message: "no worker is running, and starting one keeps failing: " + err.Error(), err: err}
-		if boot := asError(err); boot != nil {
-			e.Stderr = boot.Stderr
-		}
-		h.pool.Break(e)
+	h.breakAfter(failures, err)
+}
+
+// breakAfter lets calls fail at once, until a worker is ready again, when failures in a row have left none.
+func (h *Host) breakAfter(failures int, err error) {
+	if failures < patience {
+		return
 	}
+	e := &Error{Code: CodeWorkerUnavailable, Message: "no worker is running, and each one that is started fails soon: " + err.Error(), err: err}
+	if last := asError(err); last != nil {
+		e.Stderr = last.Stderr
+	}
+	h.pool.Break(e)
 }
 
 // admit lets calls reach a worker.

@@ -19,7 +19,7 @@ var errAbandoned = errors.New("abandoned")
 
 // worker is one worker process that has become ready, and its connection.
 //
-// Law: mu guards fatal, killed and retiring. Everything else is set before the worker gets into the pool.
+// Law: mu guards fatal, killed, retiring and leaving. Everything else is set before the worker gets into the pool.
 type worker struct {
 	host    *Host
 	process *process.Process
@@ -37,6 +37,7 @@ type worker struct {
 	fatal    *Error // what the worker said just before its end
 	killed   *Error // why the host killed it
 	retiring bool
+	leaving  bool // the worker itself said that it goes away
 }
 
 // send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
@@ -164,6 +165,28 @@ func (w *worker) sign(e *Error) *Error {
 	return &signed
 }
 
+// endsInOrder tells whether the host itself retires the worker.
+func (w *worker) endsInOrder() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.retiring && !w.leaving
+}
+
+// lastWords says why a worker that leaves, or has ended, does so.
+func (w *worker) lastWords() error {
+	select {
+	case <-w.ended:
+		return w.epitaph()
+	default:
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fatal != nil {
+		return w.sign(w.fatal)
+	}
+	return &Error{Code: CodeWorkerCrashed, Message: "the worker asked to be replaced soon after its start", WorkerPID: w.pid()}
+}
+
 // kill ends the worker at once. Only the first reason counts.
 func (w *worker) kill(reason *Error) {
 	w.mu.Lock()
@@ -214,6 +237,9 @@ func (w *worker) Pong() { w.alive() }
 // Goaway replaces the worker.
 func (w *worker) Goaway(meta frame.GoawayMeta) {
 	w.host.pool.Drain(w.slot)
+	w.mu.Lock()
+	w.leaving = true
+	w.mu.Unlock()
 	w.retire("it asked to be replaced: " + meta.Reason)
 }
 

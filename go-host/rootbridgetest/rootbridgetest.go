@@ -21,7 +21,8 @@ import (
 type Option func(*rootbridge.Options)
 
 // Start starts a host for one test: with one worker, and with what the JavaScript prints in the test's log. module is the
-// path of a JavaScript file or package folder, or the text of an ES module, which is told by its containing "export".
+// path of a JavaScript file or package folder, or the text of an ES module, which is told by an "export" and a brace, a
+// semicolon or an equals sign.
 //
 // When the test ends the host is closed. The test fails if a goroutine of the host, or (on Linux) any process that the
 // workers started, detached ones too, is still there afterwards.
@@ -29,7 +30,7 @@ func Start(t testing.TB, module string, options ...Option) *rootbridge.Host {
 	t.Helper()
 	mark := rand.Text()
 	o := rootbridge.Options{Workers: 1, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	if strings.Contains(module, "export") && !exists(module) {
+	if isSource(module) {
 		o.Source = module
 	} else {
 		o.Entry = module
@@ -65,9 +66,9 @@ const (
 // patience is how long something that is ending anyway may take to be gone.
 const patience = 2 * time.Second
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+func isSource(module string) bool {
+	_, err := os.Stat(module)
+	return err != nil && strings.Contains(module, "export") && strings.ContainsAny(module, "{;=")
 }
 
 func checkGone(t testing.TB, mark string) {

@@ -91,6 +91,7 @@ type Conn struct {
 	handler    Handler
 	maxPayload int // of the peer
 	received   atomic.Uint64
+	answered   atomic.Uint64
 	late       atomic.Uint64
 	strays     atomic.Uint64
 
@@ -170,6 +171,7 @@ func (c *Conn) answer(f frame.Frame) {
 	}
 	c.takeLocked(f.ID, call)
 	c.mu.Unlock()
+	c.answered.Add(1)
 	c.handler.Settled(call)
 	if call.abandoned {
 		c.late.Add(1)
@@ -301,6 +303,9 @@ func (c *Conn) Quiet() <-chan struct{} {
 
 // Received is the number of frames received so far.
 func (c *Conn) Received() uint64 { return c.received.Load() }
+
+// Answered is the number of calls that the worker has answered so far.
+func (c *Conn) Answered() uint64 { return c.answered.Load() }
 
 // Late is the number of answers dropped because nobody waited for them any more.
 func (c *Conn) Late() uint64 { return c.late.Load() }

@@ -99,13 +99,21 @@ func AppendCallMeta(dst []byte, meta CallMeta) []byte {
 	dst = appendString(dst, meta.Method)
 	if meta.Timeout > 0 {
 		dst = append(dst, `,"timeout":`...)
-		dst = strconv.AppendInt(dst, int64((meta.Timeout+time.Millisecond-1)/time.Millisecond), 10)
+		dst = strconv.AppendInt(dst, int64(meta.Timeout/time.Millisecond)+roundUp(meta.Timeout), 10)
 	}
 	dst = appendField(dst, `,"trace_id":`, meta.TraceID)
 	dst = appendField(dst, `,"traceparent":`, meta.Traceparent)
 	dst = appendField(dst, `,"convention":`, meta.Convention)
 	dst = appendField(dst, `,"accept":`, meta.Accept)
 	return append(dst, '}')
+}
+
+// roundUp returns 1 for a duration that is not a whole number of milliseconds.
+func roundUp(d time.Duration) int64 {
+	if d%time.Millisecond > 0 {
+		return 1
+	}
+	return 0
 }
 
 func appendField(dst []byte, key, value string) []byte {

@@ -17,10 +17,9 @@ var (
 	ErrQueueWait = errors.New("waited too long in the queue")
 )
 
-// Options bound a pool. All are required.
+// Options bound a pool.
 type Options struct {
-	QueueLimit   int           // callers that may wait at a time
-	QueueTimeout time.Duration // how long each may wait
+	QueueLimit int // callers that may wait at a time
 }
 
 // Pool is a set of resources of type T.
@@ -65,9 +64,9 @@ type Stats struct {
 func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 
 // Acquire returns the least loaded slot, waiting in the queue if all are full. It fails with ErrQueueFull at once, with
-// ErrQueueWait, with the error given to Break or Close, or with the context's cause; a deadline, if not zero, ends the wait
-// like a context's. Each acquired slot must be released once.
-func (p *Pool[T]) Acquire(ctx context.Context, deadline time.Time) (*Slot[T], error) {
+// ErrQueueWait when it would still be waiting at the time until, with the error given to Break or Close, or with the
+// context's cause; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
+func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
 	p.mu.Lock()
 	if err := p.refusalLocked(); err != nil {
 		p.mu.Unlock()
@@ -87,7 +86,7 @@ func (p *Pool[T]) Acquire(ctx context.Context, deadline time.Time) (*Slot[T], er
 	w := &waiter[T]{done: make(chan struct{}, 1)}
 	element := p.waiters.PushBack(w)
 	p.mu.Unlock()
-	return p.wait(ctx, deadline, w, element)
+	return p.wait(ctx, until, deadline, w, element)
 }
 
 func (p *Pool[T]) refusalLocked() error {
@@ -110,12 +109,12 @@ func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
 	return best
 }
 
-func (p *Pool[T]) wait(ctx context.Context, deadline time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
-	patience, reason := p.options.QueueTimeout, ErrQueueWait
-	if left := time.Until(deadline); !deadline.IsZero() && left < patience {
-		patience, reason = left, context.DeadlineExceeded
+func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
+	reason := ErrQueueWait
+	if !deadline.IsZero() && deadline.Before(until) {
+		until, reason = deadline, context.DeadlineExceeded
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-w.done:

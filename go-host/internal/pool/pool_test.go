@@ -11,7 +11,7 @@ import (
 	"rootbridge/internal/pool"
 )
 
-var options = pool.Options{QueueLimit: 3, QueueTimeout: time.Second}
+var options = pool.Options{QueueLimit: 3}
 
 func TestTheLeastLoadedSlotIsHandedOut(t *testing.T) {
 	t.Parallel()
@@ -61,10 +61,10 @@ func TestOneBeyondTheQueueLimitIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New[int](options)
 		for range options.QueueLimit {
-			go func() { _, _ = p.Acquire(t.Context(), time.Time{}) }()
+			go func() { _, _ = p.Acquire(t.Context(), soon(), time.Time{}) }()
 		}
 		synctest.Wait()
-		if _, err := p.Acquire(t.Context(), time.Time{}); !errors.Is(err, pool.ErrQueueFull) {
+		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, pool.ErrQueueFull) {
 			t.Errorf("got %v", err)
 		}
 		if got := p.Stats().Queued; got != options.QueueLimit {
@@ -96,7 +96,7 @@ func TestAWaitEndsWithTheQueueTimeoutTheContextOrTheLimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := pool.New[int](options)
 				start := time.Now()
-				_, err := p.Acquire(c.ctx(t.Context()), time.Now().Add(c.expires))
+				_, err := p.Acquire(c.ctx(t.Context()), soon(), time.Now().Add(c.expires))
 				if !errors.Is(err, c.want) || time.Since(start) != c.after {
 					t.Errorf("ended with %v after %v", err, time.Since(start))
 				}
@@ -119,7 +119,7 @@ func TestASlotGrantedToALeavingWaiterIsNotLost(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var both sync.WaitGroup
 		both.Go(func() {
-			if got, err := p.Acquire(ctx, time.Time{}); err == nil {
+			if got, err := p.Acquire(ctx, soon(), time.Time{}); err == nil {
 				p.Release(got)
 			}
 		})
@@ -182,17 +182,17 @@ func TestABrokenPoolFailsAtOnceUntilAResourceIsAdded(t *testing.T) {
 		p := pool.New[int](options)
 		broken := errors.New("does not boot")
 		var waited error
-		go func() { _, waited = p.Acquire(t.Context(), time.Time{}) }()
+		go func() { _, waited = p.Acquire(t.Context(), soon(), time.Time{}) }()
 		synctest.Wait()
 		p.Break(broken)
 		synctest.Wait()
-		if _, err := p.Acquire(t.Context(), time.Time{}); !errors.Is(err, broken) || !errors.Is(waited, broken) {
+		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, broken) || !errors.Is(waited, broken) {
 			t.Errorf("got %v, the waiter %v", err, waited)
 		}
 		p.Add(pool.NewSlot(1, 1))
 		acquire(t, p)
 		p.Break(broken) // somebody is there to wait for
-		go func() { _, waited = p.Acquire(t.Context(), time.Time{}) }()
+		go func() { _, waited = p.Acquire(t.Context(), soon(), time.Time{}) }()
 		synctest.Wait()
 		if p.Stats().Queued != 1 {
 			t.Error("a call was refused although a worker is up")
@@ -206,19 +206,22 @@ func TestACloseEndsEveryWaitAndRefusesLaterCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New[int](options)
 		var waited error
-		go func() { _, waited = p.Acquire(t.Context(), time.Time{}) }()
+		go func() { _, waited = p.Acquire(t.Context(), soon(), time.Time{}) }()
 		synctest.Wait()
 		p.Close()
 		synctest.Wait()
-		if _, err := p.Acquire(t.Context(), time.Time{}); !errors.Is(err, pool.ErrClosed) || !errors.Is(waited, pool.ErrClosed) {
+		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, pool.ErrClosed) || !errors.Is(waited, pool.ErrClosed) {
 			t.Errorf("got %v, the waiter %v", err, waited)
 		}
 	})
 }
 
+// soon is until when these tests wait.
+func soon() time.Time { return time.Now().Add(time.Second) }
+
 func acquire[T any](t *testing.T, p *pool.Pool[T]) *pool.Slot[T] {
 	t.Helper()
-	slot, err := p.Acquire(t.Context(), time.Time{})
+	slot, err := p.Acquire(t.Context(), soon(), time.Time{})
 	if err != nil {
 		t.Error(err)
 		t.FailNow()

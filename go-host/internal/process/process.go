@@ -13,7 +13,7 @@ import (
 
 // drainTime is how long, after a process has ended, its output is still read. Everything that it wrote itself is in the
 // pipes by then; only a descendant that kept their ends can make the wait this long.
-const drainTime = 2 * time.Second
+const drainTime = 250 * time.Millisecond
 
 // Command says what to start.
 type Command struct {
