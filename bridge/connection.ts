@@ -64,8 +64,11 @@ export class Connection {
   /** Reads a piece of input. Answers that come while it is worked on go out together. */
   read(chunk: Uint8Array): void {
     this.#output.hold();
-    this.#guarded(() => this.#reader.push(chunk));
-    this.#output.release(!this.#handlers.isBusy());
+    try {
+      this.#guarded(() => this.#reader.push(chunk));
+    } finally {
+      this.#output.release(!this.#handlers.isBusy());
+    }
   }
 
   /** Says that the input has ended. */

@@ -2,6 +2,7 @@ import { Code, type ErrorObject } from "../protocol/error.ts";
 import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
 import { describeThrown } from "./thrown.ts";
 
+const { captureStackTrace } = Error;
 /** How long calls may still run after an uncaught error, in milliseconds. */
 export const FAILING_GRACE = 1_000;
 
@@ -53,7 +54,7 @@ function watchExitCalls(handlers: EndingHandlers): void {
     exiting = true;
     const shown = code ?? nativeProcess.exitCode ?? 0;
     const call = new Error(`process.exit(${shown}) was called`);
-    Error.captureStackTrace(call, exit);
+    captureStackTrace(call, exit);
     const replaced = handlers.onExitCalled(call);
     return exitProcess(replaced ?? (code as number));
   };

@@ -1,6 +1,15 @@
 import net from "node:net";
 import { type Encoding, HEADER_SIZE, writeHeader } from "../protocol/frame.ts";
-import { afterMicrotasks, Buffer, fstatSync, nextTick, now, writeSync } from "./intrinsics.ts";
+import {
+  afterMicrotasks,
+  Buffer,
+  fstatSync,
+  nativeProcess,
+  nextTick,
+  now,
+  setTimeout,
+  writeSync,
+} from "./intrinsics.ts";
 
 /** Bytes gathered before they are written. */
 const GATHER_SIZE = 65_536;
@@ -8,6 +17,8 @@ const GATHER_SIZE = 65_536;
 const LARGE = 16_384;
 /** Gathered answers wait at most this long, in milliseconds, for calls that are still working on the same input. */
 const MAX_WAIT = 2;
+/** When to try a full terminal again, in milliseconds. */
+const RETRY_AFTER = 5;
 /** How long the last bytes may take to get rid of at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
 
@@ -27,7 +38,7 @@ export interface OutputHandlers {
 export class Output {
   readonly #descriptor: number;
   readonly #handlers: OutputHandlers;
-  /** Tells when a full pipe takes more; absent for files and terminals, which always do. */
+  /** Tells when a full pipe takes more; absent for files and terminals, which nearly always do. */
   readonly #socket: net.Socket | undefined;
   readonly #gathered: Buffer = Buffer.allocUnsafeSlow(GATHER_SIZE);
   #length = 0;
@@ -46,7 +57,9 @@ export class Output {
     this.#descriptor = descriptor;
     this.#handlers = handlers;
     const stat = fstatSync(descriptor);
-    if (stat.isFIFO() || stat.isSocket()) this.#socket = this.#openSocket();
+    // On Windows writes to a pipe wait until it takes them.
+    const isAsync = nativeProcess.platform !== "win32" && (stat.isFIFO() || stat.isSocket());
+    if (isAsync) this.#socket = this.#openSocket();
   }
 
   #openSocket(): net.Socket {
@@ -184,7 +197,7 @@ export class Output {
 
   #isBlocked(): boolean {
     // The socket's own callback may be lost to a faked process.nextTick; its counter is not.
-    if (this.#blocked && this.#socket?.writableLength === 0) this.#taken();
+    this.#takeBack();
     return this.#blocked;
   }
 
@@ -210,20 +223,24 @@ export class Output {
     }
   }
 
-  /** Hands the first waiting bytes to the event loop, which writes them when the pipe takes more. */
+  /** Lets the event loop say when more can be written, by handing it the first waiting bytes. */
   #pump(): void {
     const next = this.#waiting[0];
-    if (this.#blocked || next === undefined || !this.#socket) return;
+    if (this.#blocked || next === undefined) return;
     this.#blocked = true;
-    this.#socket.write(next, () => {
-      if (this.#blocked && this.#socket?.writableLength === 0) this.#taken();
-    });
+    if (this.#socket) this.#socket.write(next, () => this.#takeBack());
+    else setTimeout(() => this.#writeOn(), RETRY_AFTER);
   }
 
-  /** The event loop has written the first waiting bytes: write on directly. */
-  #taken(): void {
-    this.#blocked = false;
+  /** Writes on directly if the event loop has written the first waiting bytes. */
+  #takeBack(): void {
+    if (!this.#blocked || this.#socket?.writableLength !== 0) return;
     this.#changeBacklog(-(this.#waiting.shift()?.length ?? 0));
+    this.#writeOn();
+  }
+
+  #writeOn(): void {
+    this.#blocked = false;
     while (this.#waiting.length > 0) {
       const next = this.#waiting[0] as Uint8Array;
       const written = this.#writeNow(next);

@@ -81,6 +81,7 @@ const THROWN: Record<string, Partial<ErrorObject>> = {
   hostileGetters: { name: "Error", message: "an error without a message that can be read" },
   proxy: { name: "object" },
   revoked: { name: "object" },
+  overflow: { name: "RangeError", message: "Maximum call stack size exceeded" },
   proxiedError: { name: "TypeError", message: "behind a proxy" },
 };
 

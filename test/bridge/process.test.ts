@@ -73,6 +73,15 @@ test("calls beside an uncaught exception get their answers if they come within a
   );
 });
 
+test("an uncaught exception before any call names no last call", async (t) => {
+  const source =
+    "setTimeout(() => { throw new Error('too early') }, 50); export const f = () => 1;";
+  const peer = await Peer.start(t, { source });
+  const goaway = await peer.next(({ kind }) => kind === Kind.Goaway);
+  assert.deepEqual(decodeGoaway(goaway.meta), { reason: "uncaught exception: too early" });
+  assert.deepEqual(await peer.exited, { code: 1, signal: null });
+});
+
 test("a call that comes after an uncaught exception is not started and not answered", async (t) => {
   const peer = await Peer.start(t, FILE);
   peer.sendCall("throwAndWait");
@@ -213,7 +222,7 @@ test("what a worker thread prints is logged", async (t) => {
   assert.equal((await peer.log("from a thread")).source, "stdout");
 });
 
-test("an uncaught exception with no call in flight, and an abort, are seen as the worker's end", async (t) => {
+test("an abort is seen as the worker's end, and answers nothing", async (t) => {
   const peer = await Peer.start(t, FILE);
   peer.sendCall("abort");
   assert.equal((await peer.exited).signal, "SIGABRT");
