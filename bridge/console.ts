@@ -1,6 +1,7 @@
 import { parseJson, stringifyJson } from "../protocol/codec.ts";
 import { Encoding, MAX_LOG } from "../protocol/frame.ts";
 import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
+import { withoutPrototype } from "../protocol/prototype.ts";
 import { type Call, runningCall } from "./current-call.ts";
 import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
 
@@ -121,8 +122,16 @@ function patchStream(stream: NodeJS.WriteStream, lines: LineSplitter): void {
     if (ended) nextTick(ended as () => void);
     return stream;
   };
-  defineProperty(stream, "write", { value: write, writable: true, configurable: true });
-  defineProperty(stream, "end", { value: end, writable: true, configurable: true });
+  defineProperty(
+    stream,
+    "write",
+    withoutPrototype({ value: write, writable: true, configurable: true }),
+  );
+  defineProperty(
+    stream,
+    "end",
+    withoutPrototype({ value: end, writable: true, configurable: true }),
+  );
 }
 
 function bytesToPrint(chunk: unknown, encoding: unknown): string | Uint8Array {

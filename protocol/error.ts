@@ -4,6 +4,7 @@ import { stringifyJson } from "./codec.ts";
 import { describeField, type FieldBudget, newFieldBudget, readProperty } from "./field.ts";
 import { MAX_ERROR } from "./frame.ts";
 import { decodeObject, MessageError } from "./message.ts";
+import { withoutPrototype } from "./prototype.ts";
 
 /** Every way a call can end but well. */
 export const Code = {
@@ -81,11 +82,18 @@ const ErrorClass = Error;
 export function describeError(thrown: unknown, code: Code = Code.Exception): ErrorObject {
   try {
     const describer = new Describer();
-    const described: ErrorObject = { code, ...describer.describe(thrown, MAX_CAUSES) };
+    const described: ErrorObject = withoutPrototype({
+      code,
+      ...describer.describe(thrown, MAX_CAUSES),
+    });
     if (describer.truncated) described.truncated = true;
     return described;
   } catch {
-    return { code, name: typeof thrown, message: "what was thrown can't be read" };
+    return withoutPrototype({
+      code,
+      name: typeof thrown,
+      message: "what was thrown can't be read",
+    });
   }
 }
 
@@ -107,7 +115,7 @@ class Describer {
   }
 
   #describeError(error: object, causesLeft: number): ThrownObject {
-    const described: ThrownObject = { message: "", name: nameOf(error) };
+    const described: ThrownObject = withoutPrototype({ message: "", name: nameOf(error) });
     this.#around.add(error);
     described.message = this.#cut(messageOf(error), MAX_MESSAGE);
     const stack = stackOf(readProperty(error, "stack"));
@@ -149,10 +157,10 @@ class Describer {
   }
 
   #describeValue(thrown: unknown): ThrownObject {
-    const described: ThrownObject = {
+    const described: ThrownObject = withoutPrototype({
       message: this.#cut(messageOfValue(thrown), MAX_MESSAGE),
       name: thrown === null ? "null" : typeof thrown,
-    };
+    });
     if (thrown !== undefined) {
       described.value = describeField({ value: thrown }, "value", this.#fields);
     }
@@ -247,14 +255,17 @@ function same(error: ErrorObject): ErrorObject {
 
 /** Causes and errors keep their names, the start of their messages and the start of their stacks. */
 function withoutInnerDetail(error: ErrorObject): ErrorObject {
-  const shrunk: ErrorObject = { ...error, truncated: true };
+  const shrunk: ErrorObject = withoutPrototype({ ...error, truncated: true });
   if (error.cause) shrunk.cause = withoutDetail(error.cause);
   if (error.errors) shrunk.errors = error.errors.map(withoutDetail);
   return shrunk;
 }
 
 function withoutDetail(thrown: ThrownObject): ThrownObject {
-  const shrunk: ThrownObject = { message: thrown.message.slice(0, 512), truncated: true };
+  const shrunk: ThrownObject = withoutPrototype({
+    message: thrown.message.slice(0, 512),
+    truncated: true,
+  });
   if (thrown.name !== undefined) shrunk.name = thrown.name;
   if (thrown.stack !== undefined) shrunk.stack = thrown.stack.slice(0, 1_024);
   if (thrown.cause) shrunk.cause = withoutDetail(thrown.cause);
@@ -295,7 +306,9 @@ export function decodeError(payload: Uint8Array): ErrorObject {
 
 function decodeThrown(from: Record<string, unknown>, levels: number): ThrownObject {
   const { message, name, stack, cause, errors, fields } = from;
-  const thrown: ThrownObject = { message: typeof message === "string" ? message : "" };
+  const thrown: ThrownObject = withoutPrototype({
+    message: typeof message === "string" ? message : "",
+  });
   if (typeof name === "string") thrown.name = name;
   if (typeof stack === "string") thrown.stack = stack;
   if (isObject(cause) && levels > 0) thrown.cause = decodeThrown(cause, levels - 1);

@@ -8,6 +8,7 @@ import {
   MIN_MAX_PAYLOAD,
   VERSION,
 } from "./frame.ts";
+import { withoutPrototype } from "./prototype.ts";
 
 /** A well-formed frame whose content breaks a rule of the protocol. */
 export class MessageError extends Error {
@@ -203,7 +204,7 @@ export function decodeCall(meta: Uint8Array): CallMeta {
   const from = decodeObject("call", meta);
   const { method, timeout } = from;
   if (typeof method !== "string") throw expected("call", "method", "a string", method);
-  const call: CallMeta = { method };
+  const call: CallMeta = withoutPrototype({ method });
   if (timeout !== undefined) {
     if (typeof timeout !== "number" || !(timeout > 0)) {
       throw expected("call", "timeout", "milliseconds over 0", timeout);
@@ -284,11 +285,11 @@ function encodeObject(value: JsonObject): Uint8Array {
 
 /** Reads a JSON object; no bytes are an empty one. Throws a MessageError that begins with `kind`. */
 export function decodeObject(kind: string, bytes: Uint8Array): JsonObject {
-  if (bytes.length === 0) return {};
+  if (bytes.length === 0) return withoutPrototype({});
   const value = parseObject(kind, bytes);
   if (!isObject(value))
     throw new MessageError(`${kind}: expected a JSON object, got ${describe(value)}`);
-  return value;
+  return withoutPrototype(value);
 }
 
 function parseObject(kind: string, bytes: Uint8Array): unknown {
