@@ -306,9 +306,7 @@ export function decodeError(payload: Uint8Array): ErrorObject {
 
 function decodeThrown(from: Record<string, unknown>, levels: number): ThrownObject {
   const { message, name, stack, cause, errors, fields } = from;
-  const thrown: ThrownObject = withoutPrototype({
-    message: typeof message === "string" ? message : "",
-  });
+  const thrown: ThrownObject = { message: typeof message === "string" ? message : "" };
   if (typeof name === "string") thrown.name = name;
   if (typeof stack === "string") thrown.stack = stack;
   if (isObject(cause) && levels > 0) thrown.cause = decodeThrown(cause, levels - 1);
