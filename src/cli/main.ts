@@ -9,6 +9,9 @@ import { usage } from "./usage.ts";
 /** The exit codes, as `rootbridge --help` lists them. */
 const exitCodes = { result: 0, failed: 1, usage: 2, boot: 3, unread: 141 } as const;
 
+/** The oldest Node that execa and p-queue run on. Workers run on older ones. */
+const OLDEST_NODE = 22;
+
 async function main(): Promise<void> {
   leaveWhenUnread();
   let report = textReport;
@@ -27,8 +30,17 @@ async function run(given: Arguments, report: Report): Promise<number> {
   const { command, help, version } = given;
   if (version) return print(`rootbridge ${ownVersion()}\n`);
   if (help || command === undefined) return print(usage(command));
+  requireNode();
   const perform = await load[command]();
   return perform(given, report);
+}
+
+/** The libraries of the commands fail on an older Node with errors that explain nothing. */
+function requireNode(): void {
+  if (Number.parseInt(process.versions.node, 10) >= OLDEST_NODE) return;
+  throw new UsageError(
+    `the rootbridge command needs Node ${OLDEST_NODE} or newer, and was started with ${process.version}; --node chooses another for the worker`,
+  );
 }
 
 /** Loaded when asked for: help and complaints about usage need no host. */
