@@ -152,3 +152,20 @@ func TestLinesBelowTheLoggersLevelAreNotHandedOn(t *testing.T) {
 type levelHandler struct{ slog.Handler }
 
 func (levelHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+
+func TestAPreloadThatPrintsTakesNoTraceIDsFromLaterLines(t *testing.T) {
+	t.Parallel()
+	preload := writeFile(t, t.TempDir(), "agent.cjs", `console.log('agent started'); console.error('agent warns');`)
+	lines := logged(t, chatty, func(host *rootbridge.Host) {
+		call[any](t, host, "levels", nil, rootbridge.WithTraceID("t-9"))
+	}, func(o *rootbridge.Options) { o.NodeArgs = []string{"--require", preload} })
+	if find(lines, "agent started") == nil {
+		t.Error("what the preload printed was not logged")
+	}
+	for message, level := range map[string]string{"i": "INFO", "e": "ERROR"} {
+		got := find(lines, message)
+		if got["level"] != level || got["source"] != "console" || got["trace_id"] != "t-9" {
+			t.Errorf("%s was logged as %v", message, got)
+		}
+	}
+}
