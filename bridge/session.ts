@@ -17,7 +17,6 @@ import {
   encodeHello,
   encodeReady,
   encodingOf,
-  type GoawayMeta,
   type Hello,
   isCallId,
   MessageError,
@@ -53,7 +52,7 @@ export class Session {
   #convention: Convention = "value";
   #rawAccept: Encoding = Encoding.Json;
   #msgpack = false;
-  /** The last call that was started. */
+  /** The last call that was started, 0 before any was. */
   #lastId = 0;
   #entry = "";
   #flushPrints: () => void = () => {};
@@ -276,18 +275,13 @@ export class Session {
       this.#log(undefined, "error", error.stack ?? error.message);
       return;
     }
-    this.#connection.send(Kind.Goaway, 0, encodeGoaway(this.#goaway(error.message)), EMPTY);
+    const goaway = { reason: error.message.slice(0, 1_024), lastId: this.#lastId };
+    this.#connection.send(Kind.Goaway, 0, encodeGoaway(goaway), EMPTY);
     this.#connection.sendError(0, error);
     this.#connection.flush();
     this.#state = "failing";
     if (this.#answers.inFlight === 0) this.#end(FAILED);
     else setTimeout(() => this.#end(FAILED), FAILING_GRACE);
-  }
-
-  #goaway(reason: string): GoawayMeta {
-    const goaway: GoawayMeta = { reason: reason.slice(0, 1_024) };
-    if (this.#lastId > 0) goaway.lastId = this.#lastId;
-    return goaway;
   }
 
   #onExitCalled(call: Error): number | undefined {

@@ -73,12 +73,15 @@ test("calls beside an uncaught exception get their answers if they come within a
   );
 });
 
-test("an uncaught exception before any call names no last call", async (t) => {
+test("an uncaught exception before any call says that none was started", async (t) => {
   const source =
     "setTimeout(() => { throw new Error('too early') }, 50); export const f = () => 1;";
   const peer = await Peer.start(t, { source });
   const goaway = await peer.next(({ kind }) => kind === Kind.Goaway);
-  assert.deepEqual(decodeGoaway(goaway.meta), { reason: "uncaught exception: too early" });
+  assert.deepEqual(decodeGoaway(goaway.meta), {
+    reason: "uncaught exception: too early",
+    lastId: 0,
+  });
   assert.deepEqual(await peer.exited, { code: 1, signal: null });
 });
 

@@ -2,19 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { cli } from "../support/cli.ts";
+import { testNode } from "../support/host.ts";
 import { listFiles, readCases } from "../support/vectors.ts";
 import {
   playWorkerSession,
   sourceOf,
-  testNode,
   type WorkerSession,
   workerCommand,
   workerKeys,
 } from "../support/worker-session.ts";
 
 const timeout = 60_000;
-const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const programs = {
   "node worker.cjs FILE": workerCommand,
   "rootbridge worker FILE": (file: string) => [

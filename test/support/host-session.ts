@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Host, type Options, RootbridgeError, start } from "../../src/index.ts";
+import { testNode } from "./host.ts";
 import { allowOnly, bytes, type Case, pathOf, valueDiffers } from "./vectors.ts";
-import { testNode } from "./worker-session.ts";
 
 /** A script that plays a worker against a real host. */
 export interface HostSession extends Case {

@@ -4,6 +4,8 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { decodeValue, loadMsgpack } from "../../protocol/codec.ts";
 import { Encoding } from "../../protocol/frame.ts";
+import { testEnvironment } from "./cli.ts";
+import { testNode } from "./host.ts";
 import {
   allowOnly,
   bytes,
@@ -42,8 +44,6 @@ interface Peer {
   signal(name: NodeJS.Signals): void;
 }
 
-/** Node for the workers of tests. */
-export const testNode: string = process.env["ROOTBRIDGE_TEST_NODE"] || process.execPath;
 const program = fileURLToPath(
   new URL("../../go-host/internal/process/worker.cjs", import.meta.url),
 );
@@ -74,7 +74,7 @@ export async function playWorkerSession(
 ): Promise<void> {
   await loadMsgpack();
   const [first = "", ...args] = command;
-  const worker = spawn(first, args, { stdio: "pipe" });
+  const worker = spawn(first, args, { stdio: "pipe", env: testEnvironment });
   signal.addEventListener("abort", () => worker.kill("SIGKILL"), { once: true });
   try {
     const peer = connect(worker, session);

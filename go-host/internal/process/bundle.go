@@ -17,8 +17,8 @@ import (
 var worker []byte
 
 // fromDescriptor runs the worker without a file of its own: Node reads it from descriptor 3.
-const fromDescriptor = `const m=new(require('module'))('rootbridge-worker');m.filename='rootbridge-worker.cjs';m.paths=[];` +
-	`const f=require('fs'),s=f.readFileSync(3,'utf8');f.closeSync(3);m._compile(s,m.filename)`
+const fromDescriptor = `const n=require('path').resolve('rootbridge-worker.cjs'),m=new(require('module'))(n);m.filename=n;m.paths=[];` +
+	`const f=require('fs'),s=f.readFileSync(3,'utf8');f.closeSync(3);m._compile(s,n)`
 
 // WorkerArgs returns the arguments that make Node run the worker, and the code to hand over on descriptor 3 if there is
 // no place to write a file to.
