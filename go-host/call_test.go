@@ -337,3 +337,14 @@ func TestAValueThatLeadsOnlyToItselfIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestANullLeavesAnyTypeZeroWithEitherCodec(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []rootbridge.Codec{rootbridge.JSON, rootbridge.MsgPack} {
+		host := start(t, shop, with(func(o *rootbridge.Options) { o.Codec = codec }))
+		at := time.Now()
+		if err := host.Call(t.Context(), "nul", nil, &at); err != nil || !at.IsZero() {
+			t.Errorf("%s: got %v, %v", codec, at, err)
+		}
+	}
+}

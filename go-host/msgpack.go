@@ -119,6 +119,9 @@ func decodeMsgPack(encoded []byte, out any) error {
 	}
 	if target := reflect.ValueOf(out); target.Kind() == reflect.Pointer && !target.IsNil() {
 		target.Elem().SetZero() // the library would decode into the values that an any holds already
+		if encoded[0] == 0xc0 {
+			return nil // nil, which the library refuses for some types, such as time.Time
+		}
 	}
 	reader := bytes.NewReader(encoded)
 	decoder := msgpack.NewDecoder(reader)
