@@ -1,8 +1,9 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
-import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+import { apply, defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
 import { describeThrown } from "./thrown.ts";
 
 const { captureStackTrace } = Error;
+const addListener: (...args: never[]) => unknown = nativeProcess.on;
 /** How long calls may still run after an uncaught error, in milliseconds. */
 export const FAILING_GRACE = 1_000;
 
@@ -18,20 +19,36 @@ export interface EndingHandlers {
 
 /** Watches for the ways in which user code ends the process. Code with handlers of its own keeps Node's semantics. */
 export function watchEndings(handlers: EndingHandlers): void {
-  watchFatalErrors(handlers);
   watchExitCalls(handlers);
-  nativeProcess.on("exit", () => handlers.onExit());
+  listen("uncaughtExceptionMonitor", fatalMonitor(handlers));
+  listen("exit", () => handlers.onExit());
+}
+
+/** Listens even after user code has removed all listeners, which some clean-up code does. */
+function listen(event: string, listener: (...args: never[]) => void): void {
+  const { removeAllListeners } = nativeProcess;
+  const add = () => apply(addListener, nativeProcess, [event, listener]);
+  add();
+  defineProperty(nativeProcess, "removeAllListeners", {
+    value: function (this: unknown, ...args: unknown[]): unknown {
+      const removed = apply(removeAllListeners, nativeProcess, args);
+      if (args[0] === undefined || args[0] === event) add();
+      return removed;
+    },
+    writable: true,
+    configurable: true,
+  });
 }
 
 /**
  * The monitor sees every fatal error before Node looks for handlers. A handler is added only when user code has none,
  * and only for this one error: so it can neither hide theirs nor be removed with them.
  */
-function watchFatalErrors(handlers: EndingHandlers): void {
-  nativeProcess.on("uncaughtExceptionMonitor", (_error: unknown, origin) => {
+function fatalMonitor(handlers: EndingHandlers) {
+  return (_error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
     if (nativeProcess.listenerCount("uncaughtException") > 0) return;
     nativeProcess.once("uncaughtException", (error: unknown) => onFatal(handlers, error, origin));
-  });
+  };
 }
 
 /** A worker that can't even say why it ends must not stay. */

@@ -173,3 +173,17 @@ func TestAModuleThatDiesSoonAfterItLoadedIsNotStartedInAHotLoopAndCallsHearWhy(t
 		})
 	}
 }
+
+func TestCodeThatRemovesAllListenersStillEndsWithItsReasonAndWithoutVictims(t *testing.T) {
+	t.Parallel()
+	host := start(t, `
+		export const strip = () => { process.removeAllListeners(); setTimeout(() => { throw new TypeError('left over'); }, 20); };
+		export const slow = () => new Promise((r) => setTimeout(r, 100, 'slow'));
+		export const exit = () => { process.removeAllListeners('exit'); process.exit(0); };`)
+	call[any](t, host, "strip", nil)
+	if got := call[string](t, host, "slow", nil); got != "slow" {
+		t.Errorf("the next call got %q", got)
+	}
+	eventually(t, "the worker was replaced", func() bool { return host.Stats().Restarts == 1 })
+	expectCode(t, host.Call(t.Context(), "exit", nil, nil), rootbridge.CodeWorkerCrashed, "process.exit")
+}
