@@ -109,7 +109,7 @@ func (w *worker) failure(reason error) error {
 	w.host.pool.Drain(w.slot)
 	grace := w.host.options.KillGrace
 	var broken *frame.BrokenError
-	if errors.As(reason, &broken) && (!broken.Truncated || !w.exitsWithin(grace)) {
+	if errors.As(reason, &broken) && (!broken.Truncated || !w.process.ExitsWithin(grace)) {
 		w.kill(&Error{
 			Code:    CodeProtocolError,
 			Message: fmt.Sprintf("the worker broke the protocol and was killed: %v; the function may have run", reason), err: reason,
@@ -117,17 +117,6 @@ func (w *worker) failure(reason error) error {
 	}
 	w.endWithin(grace)
 	return w.epitaph()
-}
-
-func (w *worker) exitsWithin(grace time.Duration) bool {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-w.process.Exited():
-		return true
-	case <-timer.C:
-		return false
-	}
 }
 
 // endWithin waits for a process that should be ending, and kills it if it does not.

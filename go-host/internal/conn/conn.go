@@ -75,9 +75,6 @@ func (c *Call) Recycle() {
 // Sent tells whether the call got an id, so that the worker may have seen it.
 func (c *Call) Sent() bool { return c.id != 0 }
 
-// ID is the call's id on its connection, or 0 before it was sent.
-func (c *Call) ID() uint32 { return c.id }
-
 // ErrNotStarted wraps a Call's Err when the worker said that it did not and will not start the call.
 var ErrNotStarted = errors.New("the worker did not start the call")
 

@@ -3,7 +3,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -157,16 +156,17 @@ func (p *Process) Kill() { p.signal(kill) }
 // when it has been waited for.
 func (p *Process) Stop(grace time.Duration) {
 	_ = p.Stdin.Close()
-	if !p.exitsWithin(grace) {
+	if !p.ExitsWithin(grace) {
 		p.signal(terminate)
-		if !p.exitsWithin(grace) {
+		if !p.ExitsWithin(grace) {
 			p.Kill()
 		}
 	}
 	<-p.done
 }
 
-func (p *Process) exitsWithin(d time.Duration) bool {
+// ExitsWithin waits for the process itself to end, and tells whether it did in time.
+func (p *Process) ExitsWithin(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -189,9 +189,4 @@ func (p *Process) signal(send func(*os.Process) error) {
 func (p *Process) Discard() {
 	_ = p.Stdin.Close()
 	_ = p.Stdout.Close()
-}
-
-// IsNotFound tells whether starting failed because there is no such program.
-func IsNotFound(err error) bool {
-	return errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist)
 }
