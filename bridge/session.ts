@@ -27,6 +27,7 @@ import { Connection } from "./connection.ts";
 import { capturePrints, printLog } from "./console.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
+import { EntryError } from "./entry.ts";
 import type { Input } from "./input.ts";
 import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
@@ -186,7 +187,7 @@ export class Session {
   #loadCode(source: string | undefined): Promise<{ exports: unknown }> {
     if (source !== undefined) return loadSource(source);
     if (this.#file !== undefined) return loadFile(this.#file);
-    throw new Error("expected a FILE argument, or options.source in the host's hello");
+    throw new EntryError("expected a FILE argument, or options.source in the host's hello");
   }
 
   #ready(methods: string[]): void {

@@ -70,6 +70,8 @@ const MAX_DESCRIBED = 64;
 const MAX_NAME = 256;
 const MAX_MESSAGE = 8_192;
 const MAX_STACK = 16_384;
+/** Fewer characters of a stack tell nothing. */
+const MIN_STACK = 32;
 /** Own properties that have their own place in an ErrorObject. */
 const PLACED: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors"]);
 
@@ -243,10 +245,25 @@ function keysOf(value: object): string[] {
  */
 export function encodeError(error: ErrorObject, limit: number = MAX_ERROR): Uint8Array {
   for (const shrink of [same, withoutInnerDetail, withoutFields, withoutOthers]) {
-    const bytes = Buffer.from(stringifyJson(shrink(error)) ?? "");
+    const bytes = bytesOf(shrink(error));
     if (bytes.length <= limit) return bytes;
   }
-  return Buffer.from(stringifyJson(bare(error, limit)) ?? "");
+  return shortenStack(withoutOthers(error), limit) ?? bytesOf(bare(error, limit));
+}
+
+function bytesOf(error: ErrorObject): Uint8Array {
+  return Buffer.from(stringifyJson(error) ?? "");
+}
+
+/** A message is worth more than a stack: halves the stack until both fit. Returns `undefined` where that can't help. */
+function shortenStack(error: ErrorObject, limit: number): Uint8Array | undefined {
+  const { stack = "", ...rest } = error;
+  for (let length = stack.length >> 1; length >= MIN_STACK; length >>= 1) {
+    const bytes = bytesOf({ ...rest, stack: stack.slice(0, length) });
+    if (bytes.length <= limit) return bytes;
+  }
+  const bytes = bytesOf(rest);
+  return bytes.length <= limit ? bytes : undefined;
 }
 
 function same(error: ErrorObject): ErrorObject {

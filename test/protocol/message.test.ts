@@ -194,3 +194,20 @@ test("an error of whatever size is encoded within 65,536 bytes and keeps code an
     { numRuns: 60 },
   );
 });
+
+test("a message is kept whole where leaving out other parts makes room for it, a stack's end first of all", () => {
+  const message = "m".repeat(700);
+  for (const length of [400, 4_000, 16_384]) {
+    const stack = `Error: ${message}\n${"    at x (/a/b.js:1:1)\n".repeat(1_000)}`.slice(0, length);
+    const payload = encodeError(
+      { code: Code.BootFailed, message, name: "Error", stack, fields: { a: "f".repeat(2_000) } },
+      1_024,
+    );
+    const read = decodeError(payload);
+    assert.ok(payload.length <= 1_024, `${payload.length}`);
+    assert.equal(read.message, message);
+    assert.ok(read.stack && stack.startsWith(read.stack) && read.stack.length >= 64, read.stack);
+    assert.equal(read.truncated, true);
+    assert.equal(read.fields, undefined);
+  }
+});
