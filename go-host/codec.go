@@ -25,10 +25,11 @@ type payload struct {
 }
 
 // encode turns a Go value into a payload: []byte is sent raw, json.RawMessage as it is, nil as no argument at all.
-func encode(in any, codec Codec) (payload, error) {
+func encode(in any, codec Codec) (p payload, err error) {
+	p.encoding = codec.encoding()
 	switch value := in.(type) {
 	case nil:
-		return payload{encoding: codec.encoding()}, nil
+		return p, nil
 	case []byte:
 		return payload{bytes: value, encoding: frame.Raw}, nil
 	case json.RawMessage:
@@ -39,8 +40,8 @@ func encode(in any, codec Codec) (payload, error) {
 		}
 	}
 	if codec == MsgPack {
-		encoded, err := encodeMsgPack(in)
-		return payload{bytes: encoded, encoding: frame.MsgPack}, err
+		p.bytes, err = encodeMsgPack(in)
+		return p, err
 	}
 	return encodeJSON(in)
 }
@@ -142,10 +143,14 @@ func clearTarget(encoded []byte, out any) error {
 	}
 	target := reflect.ValueOf(out)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return fmt.Errorf("expected a pointer to decode the result into, got %T", out)
+		return errNoPointer(out)
 	}
 	target.Elem().SetZero()
 	return nil
+}
+
+func errNoPointer(out any) error {
+	return fmt.Errorf("expected a pointer to decode the result into, got %T", out)
 }
 
 // checkJSONDepth finds JSON that is nested too deeply. It looks only at texts long enough to be.

@@ -4,9 +4,18 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"net/url"
+	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"rootbridge/internal/frame"
 )
@@ -39,13 +48,50 @@ func TestMsgPackAtTheDepthLimitPassesAndOneLevelMoreDoesNot(t *testing.T) {
 		"fixarray": "\x91", "array 16": "\xdc\x00\x01", "array 32": "\xdd\x00\x00\x00\x01",
 		"fixmap": "\x81\xa1a", "map 16": "\xde\x00\x01\xa1a", "map 32": "\xdf\x00\x00\x00\x01\xa1a",
 	} {
-		if err := checkMsgPackDepth([]byte(strings.Repeat(unit, maxDepth) + "\xc0")); err != nil {
+		if err := checkMsgPack([]byte(strings.Repeat(unit, maxDepth) + "\xc0")); err != nil {
 			t.Errorf("%s at the limit: %v", name, err)
 		}
-		if err := checkMsgPackDepth([]byte(strings.Repeat(unit, maxDepth+1) + "\xc0")); !errors.Is(err, errTooDeep) {
+		if err := checkMsgPack([]byte(strings.Repeat(unit, maxDepth+1) + "\xc0")); !errors.Is(err, errTooDeep) {
 			t.Errorf("%s one past it: %v", name, err)
 		}
 	}
+}
+
+type (
+	difficult struct {
+		A []int          `json:"a"`
+		B map[string]any `json:"b"`
+		C *string        `json:"c"`
+	}
+	unexported    struct{ D, E int }
+	readsText     struct{ text string }
+	readsMsgPack  struct{ value any }
+	embedsPointer struct {
+		*unexported `json:"u"`
+		F           **readsText
+	}
+)
+
+func (r *readsText) UnmarshalText(text []byte) error {
+	r.text = string(text)
+	return nil
+}
+
+func (r *readsMsgPack) UnmarshalMsgpack(encoded []byte) error {
+	r.value = encoded
+	return nil
+}
+
+// difficultTypes are those that a payload's values can't be stored in, or not all of them, and some that decode themselves.
+var difficultTypes = []reflect.Type{
+	reflect.TypeFor[difficult](), reflect.TypeFor[struct{ *unexported }](), reflect.TypeFor[embedsPointer](),
+	reflect.TypeFor[error](), reflect.TypeFor[[]error](), reflect.TypeFor[map[string]fmt.Stringer](), reflect.TypeFor[map[error]any](),
+	reflect.TypeFor[map[any]any](), reflect.TypeFor[map[[2]any]int](), reflect.TypeFor[map[struct{ A any }]int](), reflect.TypeFor[map[*int]int](),
+	reflect.TypeFor[map[readsText]readsMsgPack](), reflect.TypeFor[map[bool]float32](), reflect.TypeFor[map[uint8][]byte](),
+	reflect.TypeFor[uintptr](), reflect.TypeFor[complex64](), reflect.TypeFor[chan int](), reflect.TypeFor[func()](), reflect.TypeFor[[]unsafe.Pointer](),
+	reflect.TypeFor[[2]int](), reflect.TypeFor[[0]string](), reflect.TypeFor[[2]byte](), reflect.TypeFor[[]frame.Encoding](),
+	reflect.TypeFor[time.Time](), reflect.TypeFor[*big.Int](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[url.URL](),
+	reflect.TypeFor[json.Number](), reflect.TypeFor[[]json.RawMessage](), reflect.TypeFor[atomic.Int32](), reflect.TypeFor[sync.Mutex](),
 }
 
 // FuzzDecode checks that no payload makes a decoder panic, and that what encoding/json or the MessagePack library takes at a
@@ -53,7 +99,8 @@ func TestMsgPackAtTheDepthLimitPassesAndOneLevelMoreDoesNot(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		"", "null", `{"a":[1,2,"\ud800"]}`, `"[[["`, "\xc0", "\x81\xa1a\x93\x01\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00\xc4\x01x",
-		"\xd4\x00\x00", "\xd6\xff\x00\x00\x00\x00", "\xdf\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x00", "\xdd\x7f\xff\xff\xff\xc0", "\xc7\x00",
+		"\xd4\x00\x00", "\xd6\xff\x00\x00\x00\x00", "\xdf\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x00", "\x81\x81\xa1a\x01\x01",
+		"\x81\x91\x01\x01", "\x81\xc4\x01a\x01", "\x81\xa1u\x81\xa1D\x01", "\x81\xa1D\x01", "\x92\xa1a\xc0", "\x81\xa3300\x01", "\xdd\x7f\xff\xff\xff\xc0", "\xc7\x00",
 	} {
 		for encoding := range byte(4) {
 			f.Add([]byte(seed), encoding)
@@ -68,12 +115,9 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("valid JSON %q was refused: %v", encoded, err)
 			}
 		}
-		var typed struct {
-			A []int          `json:"a"`
-			B map[string]any `json:"b"`
-			C *string        `json:"c"`
+		for _, typ := range difficultTypes {
+			_, _ = decode(encoded, frame.Encoding(encoding&3), reflect.New(typ).Interface())
 		}
-		_, _ = decode(encoded, frame.Encoding(encoding&3), &typed)
 		_ = parseError(encoded)
 	})
 }

@@ -2,80 +2,223 @@ package rootbridge
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
+	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// encodeMsgPack uses encoding/json's tags, and the smallest form of each integer: JavaScript reads a 64-bit form as a
-// BigInt.
+// encodeMsgPack sees what encoding/json sees in a Go value: the same fields, options and keys. The library is asked for the
+// bytes alone, because it has rules of its own for structs. Integers get their smallest form: JavaScript reads a 64-bit form
+// as a BigInt.
 func encodeMsgPack(in any) ([]byte, error) {
-	if err := checkPointers(reflect.ValueOf(in), 0); err != nil {
-		return nil, err
-	}
 	var buffer msgPackBuffer
-	encoder := msgpack.NewEncoder(&buffer)
-	encoder.SetCustomStructTag("json")
-	encoder.UseCompactInts(true)
-	if err := encoder.Encode(in); err != nil {
-		return nil, err
+	encoder := msgPackEncoder{msgpack.NewEncoder(&buffer)}
+	encoder.library.UseCompactInts(true)
+	encoder.library.SetCustomStructTag("json") // for what an EncodeMsgpack method encodes with it
+	if err := encoder.value(reflect.ValueOf(in)); err != nil {
+		return nil, within("argument", err)
 	}
 	return buffer.bytes, nil
 }
 
-// checkPointers finds a value that leads to itself without anything that could be encoded on the way, such as x = &x: the
-// library would follow it until there is no stack left. Cycles with something on the way end at the depth limit.
-func checkPointers(v reflect.Value, depth int) error {
-	if depth > 4*maxDepth { // an array or map is at most an interface, a pointer, a struct and itself
-		return errTooDeep
+type msgPackEncoder struct{ library *msgpack.Encoder }
+
+func (e msgPackEncoder) value(v reflect.Value) error {
+	v, err := pointee(v)
+	if err != nil {
+		return err
 	}
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			return nil
+	if !v.IsValid() {
+		return e.library.EncodeNil()
+	}
+	form := formOf(v.Type())
+	switch kind := v.Kind(); {
+	case form.encodesItself && v.CanInterface():
+		return e.self(v)
+	case kind == reflect.Struct:
+		return e.fields(v, form.fields)
+	case kind == reflect.Map:
+		return e.entries(v)
+	case kind == reflect.Slice || kind == reflect.Array:
+		return e.items(v)
+	case kind == reflect.String:
+		return e.library.EncodeString(v.String())
+	case kind == reflect.Bool:
+		return e.library.EncodeBool(v.Bool())
+	case kind == reflect.Float32:
+		return e.library.EncodeFloat32(float32(v.Float()))
+	case v.CanFloat():
+		return e.library.EncodeFloat64(v.Float())
+	case v.CanInt():
+		return e.library.EncodeInt(v.Int())
+	case v.CanUint():
+		return e.library.EncodeUint(v.Uint())
+	}
+	return misplaced(" is of type %s, which has no form as data", v.Type())
+}
+
+// pointee follows pointers and interfaces to a value, which is the zero Value for nil.
+func pointee(v reflect.Value) (reflect.Value, error) {
+	for hops := 0; v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface; hops++ {
+		if hops > maxDepth { // such as x = &x
+			return v, errTooDeep
 		}
-		return checkPointers(v.Elem(), depth+1)
-	case reflect.Map:
-		for entries := v.MapRange(); mayHoldPointers(v.Type().Elem()) && entries.Next(); {
-			if err := checkPointers(entries.Value(), depth+1); err != nil {
-				return err
-			}
+		v = v.Elem()
+	}
+	return v, nil
+}
+
+// self lets a value encode itself. Text comes before bytes, as text is what it is in JSON.
+func (e msgPackEncoder) self(v reflect.Value) error {
+	var encoded []byte
+	var err error
+	switch self := addressOf(v).(type) {
+	case *time.Time:
+		return e.library.EncodeTime(*self)
+	case msgpack.CustomEncoder, msgpack.Marshaler:
+		err = e.library.Encode(self)
+	case encoding.TextMarshaler:
+		if encoded, err = self.MarshalText(); err == nil {
+			return e.library.EncodeString(string(encoded))
 		}
-	case reflect.Slice, reflect.Array:
-		for i := 0; mayHoldPointers(v.Type().Elem()) && i < v.Len(); i++ {
-			if err := checkPointers(v.Index(i), depth+1); err != nil {
-				return err
-			}
+	case encoding.BinaryMarshaler:
+		if encoded, err = self.MarshalBinary(); err == nil {
+			return e.library.EncodeBytes(encoded)
 		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if field := v.Type().Field(i); !field.IsExported() && !field.Anonymous {
-				continue // not encoded
-			}
-			if err := checkPointers(v.Field(i), depth+1); err != nil {
-				return err
-			}
+	}
+	return causedBy(err)
+}
+
+// addressOf returns a pointer to a value, or to a copy of it: methods may be the pointer's.
+func addressOf(v reflect.Value) any {
+	if !v.CanAddr() {
+		v = copyOf(v)
+	}
+	return v.Addr().Interface()
+}
+
+func copyOf(v reflect.Value) reflect.Value {
+	copied := reflect.New(v.Type()).Elem()
+	copied.Set(v)
+	return copied
+}
+
+func (e msgPackEncoder) fields(v reflect.Value, fields *structFields) error {
+	var room [16]reflect.Value
+	present := 0
+	values := room[:0]
+	for i := range fields.list {
+		value := fields.list[i].encoded(v)
+		if value.IsValid() {
+			present++
 		}
-	default:
+		values = append(values, value)
+	}
+	if err := e.library.EncodeMapLen(present); err != nil {
+		return err
+	}
+	for i, value := range values {
+		if !value.IsValid() {
+			continue
+		}
+		if err := e.field(&fields.list[i], value); err != nil {
+			return within("."+fields.list[i].name, err)
+		}
 	}
 	return nil
 }
 
-// mayHoldPointers spares long lists of plain values the walk.
-func mayHoldPointers(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Interface, reflect.Pointer, reflect.Map, reflect.Slice, reflect.Array, reflect.Struct:
-		return true
-	default:
-		return false
+func (e msgPackEncoder) field(field *structField, value reflect.Value) error {
+	if err := e.library.EncodeString(field.name); err != nil {
+		return err
 	}
+	if !field.quoted {
+		return e.value(value)
+	}
+	value, err := pointee(value)
+	if err != nil || !value.IsValid() || formOf(value.Type()).encodesItself {
+		return e.value(value)
+	}
+	text, err := encodeJSON(value.Interface())
+	defer text.release()
+	if err != nil {
+		return causedBy(err)
+	}
+	return e.library.EncodeString(string(text.bytes))
 }
 
-// msgPackBuffer takes what an encoder writes, and stops it when it nests too deeply: the library itself follows a cycle
-// until there is no stack left.
+func (e msgPackEncoder) entries(v reflect.Value) error {
+	if v.IsNil() {
+		return e.library.EncodeNil()
+	}
+	if err := e.library.EncodeMapLen(v.Len()); err != nil {
+		return err
+	}
+	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+	for entries := v.MapRange(); entries.Next(); {
+		key.SetIterKey(entries)
+		value.SetIterValue(entries)
+		if err := e.key(key); err != nil {
+			return err
+		}
+		if err := e.value(value); err != nil {
+			return within(keySegment(key), err)
+		}
+	}
+	return nil
+}
+
+// key encodes the key of a map: text, or a number or boolean, which JavaScript makes text.
+func (e msgPackEncoder) key(v reflect.Value) error {
+	v, err := pointee(v)
+	if err != nil {
+		return err
+	}
+	switch kind := v.Kind(); {
+	case kind == reflect.String:
+		return e.library.EncodeString(v.String()) // as encoding/json, which doesn't ask its MarshalText either
+	case kind == reflect.Bool, v.CanInt(), v.CanUint(), v.CanFloat():
+		return e.value(v)
+	case v.IsValid() && v.CanInterface():
+		if self, ok := addressOf(v).(encoding.TextMarshaler); ok {
+			text, err := self.MarshalText()
+			if err != nil {
+				return causedBy(err)
+			}
+			return e.library.EncodeString(string(text))
+		}
+		return misplaced(" has a key of type %s: expected text, a number, or a MarshalText method", v.Type())
+	}
+	return misplaced(" has a key that is nil")
+}
+
+func (e msgPackEncoder) items(v reflect.Value) error {
+	switch isSlice := v.Kind() == reflect.Slice; {
+	case isSlice && v.IsNil():
+		return e.library.EncodeNil()
+	case !isBytes(v.Type()):
+	case isSlice || v.CanAddr():
+		return e.library.EncodeBytes(v.Bytes())
+	default:
+		return e.library.EncodeBytes(copyOf(v).Bytes())
+	}
+	if err := e.library.EncodeArrayLen(v.Len()); err != nil {
+		return err
+	}
+	for i := range v.Len() {
+		if err := e.value(v.Index(i)); err != nil {
+			return within(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return nil
+}
+
+// msgPackBuffer takes what an encoder writes, and stops it when it nests too deeply, as it does with a cycle.
 type msgPackBuffer struct {
 	bytes   []byte
 	scanned int
@@ -95,11 +238,11 @@ func (w *msgPackBuffer) WriteByte(c byte) error {
 // scan looks at the items that are whole.
 func (w *msgPackBuffer) scan() error {
 	for w.scanned < len(w.bytes) {
-		size, children, ok := msgPackItem(w.bytes[w.scanned:])
-		if !ok || size > uint64(len(w.bytes)-w.scanned) { //nolint:gosec // not negative
+		header, body, children, ok := msgPackItem(w.bytes[w.scanned:])
+		if !ok || header+body > uint64(len(w.bytes)-w.scanned) { //nolint:gosec // not negative
 			return nil
 		}
-		w.scanned += int(size) //nolint:gosec // at most the buffer's length
+		w.scanned += int(header + body) //nolint:gosec // at most the buffer's length
 		if err := w.nesting.add(children); err != nil {
 			return err
 		}
@@ -107,152 +250,65 @@ func (w *msgPackBuffer) scan() error {
 	return nil
 }
 
-func decodeMsgPack(encoded []byte, out any) error {
-	if len(encoded) == 0 {
-		encoded = []byte{0xc0} // undefined as nil
+// decodeSelf lets a value decode itself whose type has a method of the library for that. It tells whether that is so.
+func decodeSelf(encoded []byte, self any) (decoded bool, err error) {
+	switch self.(type) {
+	case msgpack.CustomDecoder, msgpack.Unmarshaler:
+		decoder := msgpack.NewDecoder(bytes.NewReader(encoded))
+		decoder.SetCustomStructTag("json")
+		return true, decoder.Decode(self)
 	}
-	if err := checkMsgPackDepth(encoded); err != nil {
-		return err
-	}
-	if err := checkMsgPackFits(encoded, reflect.TypeOf(out)); err != nil {
-		return err
-	}
-	if target := reflect.ValueOf(out); target.Kind() == reflect.Pointer && !target.IsNil() {
-		target.Elem().SetZero() // the library would decode into the values that an any holds already
-		if encoded[0] == 0xc0 {
-			return nil // nil, which the library refuses for some types, such as time.Time
-		}
-	}
-	reader := bytes.NewReader(encoded)
-	decoder := msgpack.NewDecoder(reader)
-	decoder.SetCustomStructTag("json")
-	decoder.SetMapDecoder(decodeUntypedMap)
-	if err := decoder.Decode(out); err != nil {
-		return err
-	}
-	if reader.Len() > 0 {
-		return errors.New("more than one value in a payload")
-	}
-	return nil
+	return false, nil
 }
 
-// decodeUntypedMap decodes a map for which the Go type says nothing but any, as encoding/json does.
-func decodeUntypedMap(decoder *msgpack.Decoder) (any, error) {
-	n, err := decoder.DecodeMapLen()
-	if err != nil || n < 0 {
-		return nil, err
-	}
-	m := make(map[string]any, n) // no more than the payload holds: checkMsgPackDepth has seen them all
-	for range n {
-		key, err := decoder.DecodeInterface()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := key.(string)
-		if !ok {
-			return nil, fmt.Errorf("a map has a key of type %T, and an any takes only text: expected a Go type with such keys", key)
-		}
-		if m[name], err = decoder.DecodeInterface(); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+// decodeTime decodes a timestamp. A Date has no time zone.
+func decodeTime(encoded []byte) (time.Time, error) {
+	t, err := msgpack.NewDecoder(bytes.NewReader(encoded)).DecodeTime()
+	return t.UTC(), err
 }
 
-var errShortMsgPack = errors.New("the MessagePack value is not whole")
+var (
+	textMarshaler     = reflect.TypeFor[encoding.TextMarshaler]()
+	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
+	textUnmarshaler   = reflect.TypeFor[encoding.TextUnmarshaler]()
+	binaryUnmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
 
-// checkMsgPackDepth finds values that are nested too deeply before the library recurses into them.
-func checkMsgPackDepth(b []byte) error {
-	nesting := nesting{open: make([]uint64, 0, 32)}
-	for len(b) > 0 {
-		size, children, ok := msgPackItem(b)
-		if !ok || size > uint64(len(b)) {
-			return errShortMsgPack
-		}
-		b = b[size:]
-		if err := nesting.add(children); err != nil {
-			return err
-		}
-	}
-	if len(nesting.open) > 0 {
-		return errShortMsgPack
-	}
-	return nil
+	selfEncoders = []reflect.Type{reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.Marshaler](), textMarshaler, binaryMarshaler}
+	selfDecoders = []reflect.Type{reflect.TypeFor[msgpack.CustomDecoder](), reflect.TypeFor[msgpack.Unmarshaler](), textUnmarshaler, binaryUnmarshaler}
+)
+
+// msgPackForm is what has to be known of a type.
+type msgPackForm struct {
+	encodesItself, decodesItself bool
+	fields                       *structFields // nil if it is no struct
 }
 
-// nesting keeps one counter for each open array or map: the items that are missing, innermost last.
-type nesting struct{ open []uint64 }
+// plainForm is that of types without a name, or of the language: they have no methods.
+var plainForm msgPackForm
 
-// add takes notice of the next item, which holds so many others.
-func (n *nesting) add(children uint64) error {
-	if last := len(n.open) - 1; last >= 0 {
-		n.open[last]--
+var msgPackForms sync.Map // reflect.Type to *msgPackForm
+
+func formOf(t reflect.Type) *msgPackForm {
+	if t.PkgPath() == "" && t.Kind() != reflect.Struct {
+		return &plainForm
 	}
-	if children > 0 {
-		if len(n.open) == maxDepth {
-			return errTooDeep
-		}
-		n.open = append(n.open, children)
+	if known, ok := msgPackForms.Load(t); ok {
+		return known.(*msgPackForm) //nolint:errcheck,forcetypeassert // nothing else is stored
 	}
-	for len(n.open) > 0 && n.open[len(n.open)-1] == 0 {
-		n.open = n.open[:len(n.open)-1]
+	implements := reflect.PointerTo(t).Implements
+	form := &msgPackForm{
+		encodesItself: slices.ContainsFunc(selfEncoders, implements),
+		decodesItself: slices.ContainsFunc(selfDecoders, implements),
 	}
-	return nil
+	if t.Kind() == reflect.Struct {
+		form.fields = fieldsOf(t)
+	}
+	msgPackForms.Store(t, form)
+	return form
 }
 
-// msgPackItem returns the size of the item at the start of b, without the children of an array or map, and their number.
-// The forms are those of the MessagePack specification.
-func msgPackItem(b []byte) (size, children uint64, ok bool) {
-	switch c := b[0]; {
-	case c < 0x80 || c >= 0xe0: // fixint
-		return 1, 0, true
-	case c < 0x90: // fixmap
-		return 1, 2 * uint64(c&0xf), true
-	case c < 0xa0: // fixarray
-		return 1, uint64(c & 0xf), true
-	case c < 0xc0: // fixstr
-		return 1 + uint64(c&0x1f), 0, true
-	case c <= 0xc3: // nil, never used, false, true
-		return 1, 0, true
-	case c <= 0xc6: // bin 8 to 32
-		return lengthItem(b, 1<<(c-0xc4), 0)
-	case c <= 0xc9: // ext 8 to 32
-		return lengthItem(b, 1<<(c-0xc7), 1)
-	case c <= 0xcb: // float 32, 64
-		return 1 + 4<<(c-0xca), 0, true
-	case c <= 0xcf: // uint 8 to 64
-		return 1 + 1<<(c-0xcc), 0, true
-	case c <= 0xd3: // int 8 to 64
-		return 1 + 1<<(c-0xd0), 0, true
-	case c <= 0xd8: // fixext 1 to 16
-		return 2 + 1<<(c-0xd4), 0, true
-	case c <= 0xdb: // str 8 to 32
-		return lengthItem(b, 1<<(c-0xd9), 0)
-	case c <= 0xdd: // array 16, 32
-		return childrenItem(b, 2<<(c-0xdc), 1)
-	default: // map 16, 32
-		return childrenItem(b, 2<<(c-0xde), 2)
-	}
+// isBytes tells whether a slice or array is one of bytes, as encoding/json sees it.
+func isBytes(t reflect.Type) bool {
+	element := t.Elem()
+	return element.Kind() == reflect.Uint8 && !formOf(element).encodesItself && !formOf(element).decodesItself
 }
-
-func lengthItem(b []byte, width, extra int) (size, children uint64, ok bool) {
-	n, ok := bigEndian(b[1:], width)
-	return 1 + uint64(width) + uint64(extra) + n, 0, ok //nolint:gosec // small and positive
-}
-
-func childrenItem(b []byte, width int, each uint64) (size, children uint64, ok bool) {
-	n, ok := bigEndian(b[1:], width)
-	return 1 + uint64(width), n * each, ok //nolint:gosec // small and positive
-}
-
-func bigEndian(b []byte, width int) (uint64, bool) {
-	if len(b) < width {
-		return 0, false
-	}
-	var padded [8]byte
-	copy(padded[8-width:], b[:width])
-	return binary.BigEndian.Uint64(padded[:]), true
-}
-
-// customDecoder is what types implement that decode themselves from MessagePack.
-var customDecoder = reflect.TypeFor[msgpack.CustomDecoder]()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -174,13 +175,15 @@ func describe(value any) any {
 		return map[string]any{"$time": text}
 	}
 	switch v := reflect.ValueOf(value); {
+	case v.Kind() == reflect.Pointer:
+		return describe(v.Elem().Interface())
 	case v.CanFloat():
 		return describeFloat(v.Float())
 	case v.CanInt():
 		return describeInteger(strconv.FormatInt(v.Int(), 10), float64(v.Int()))
 	case v.CanUint():
 		return describeInteger(strconv.FormatUint(v.Uint(), 10), float64(v.Uint()))
-	case v.Kind() == reflect.Slice:
+	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
 		list := make([]any, v.Len())
 		for i := range list {
 			list[i] = describe(v.Index(i).Interface())
@@ -219,26 +222,37 @@ func describeInteger(text string, f float64) any {
 
 // goTypes are the types that cases decode into.
 var goTypes = map[string]reflect.Type{
-	"int":                   reflect.TypeFor[int](),
-	"int8":                  reflect.TypeFor[int8](),
-	"int64":                 reflect.TypeFor[int64](),
-	"uint":                  reflect.TypeFor[uint](),
-	"uint64":                reflect.TypeFor[uint64](),
-	"float32":               reflect.TypeFor[float32](),
-	"float64":               reflect.TypeFor[float64](),
-	"string":                reflect.TypeFor[string](),
-	"bool":                  reflect.TypeFor[bool](),
-	"[]byte":                reflect.TypeFor[[]byte](),
-	"[]int8":                reflect.TypeFor[[]int8](),
-	"map[string][]byte":     reflect.TypeFor[map[string][]byte](),
-	"map[int]string":        reflect.TypeFor[map[int]string](),
-	"map[int8]string":       reflect.TypeFor[map[int8]string](),
-	"time.Time":             reflect.TypeFor[time.Time](),
-	"json.RawMessage":       reflect.TypeFor[json.RawMessage](),
-	"json.Number":           reflect.TypeFor[json.Number](),
-	"cents":                 reflect.TypeFor[cents](),
-	"any":                   reflect.TypeFor[any](),
-	"struct{ Name string }": reflect.TypeFor[struct{ Name string }](),
+	"int":                     reflect.TypeFor[int](),
+	"int8":                    reflect.TypeFor[int8](),
+	"int64":                   reflect.TypeFor[int64](),
+	"uint":                    reflect.TypeFor[uint](),
+	"uint64":                  reflect.TypeFor[uint64](),
+	"float32":                 reflect.TypeFor[float32](),
+	"float64":                 reflect.TypeFor[float64](),
+	"string":                  reflect.TypeFor[string](),
+	"bool":                    reflect.TypeFor[bool](),
+	"[]byte":                  reflect.TypeFor[[]byte](),
+	"[]int8":                  reflect.TypeFor[[]int8](),
+	"map[string][]byte":       reflect.TypeFor[map[string][]byte](),
+	"map[int]string":          reflect.TypeFor[map[int]string](),
+	"map[int8]string":         reflect.TypeFor[map[int8]string](),
+	"time.Time":               reflect.TypeFor[time.Time](),
+	"json.RawMessage":         reflect.TypeFor[json.RawMessage](),
+	"json.Number":             reflect.TypeFor[json.Number](),
+	"cents":                   reflect.TypeFor[cents](),
+	"any":                     reflect.TypeFor[any](),
+	"[2]int":                  reflect.TypeFor[[2]int](),
+	"uintptr":                 reflect.TypeFor[uintptr](),
+	"error":                   reflect.TypeFor[error](),
+	"[]error":                 reflect.TypeFor[[]error](),
+	"map[string]fmt.Stringer": reflect.TypeFor[map[string]fmt.Stringer](),
+	"map[any]any":             reflect.TypeFor[map[any]any](),
+	"map[string]int":          reflect.TypeFor[map[string]int](),
+	"map[string]string":       reflect.TypeFor[map[string]string](),
+	"big.Int":                 reflect.TypeFor[big.Int](),
+	"map[netip.Addr]int":      reflect.TypeFor[map[netip.Addr]int](),
+	"struct{ *point }":        reflect.TypeFor[struct{ *point }](),
+	"struct{ Name string }":   reflect.TypeFor[struct{ Name string }](),
 	"struct{ N int8 `json:\"n\"` }": reflect.TypeFor[struct {
 		N int8 `json:"n"`
 	}](),
@@ -247,14 +261,30 @@ var goTypes = map[string]reflect.Type{
 	}](),
 }
 
+// goTargets are variables that hold something already.
+var goTargets = map[string]func() any{
+	"struct{ A, B int }{B: 7}":  func() any { return &struct{ A, B int }{B: 7} },
+	`map[string]int{"z": 9}`:    func() any { return &map[string]int{"z": 9} },
+	"any(&map[string]string{})": func() any { return pointer(any(&map[string]string{})) },
+	"[]int{7, 8}":               func() any { return &[]int{7, 8} },
+}
+
+func newTarget(t *testing.T, name string) any {
+	t.Helper()
+	if target, ok := goTargets[name]; ok {
+		return target()
+	}
+	typ, ok := goTypes[name]
+	if !ok {
+		t.Fatalf("no type %q", name)
+	}
+	return reflect.New(typ).Interface()
+}
+
 func checkTyped(t *testing.T, host *rootbridge.Host, c valueCase, end valueEnd) {
 	t.Helper()
-	typ, ok := goTypes[c.Into]
-	if !ok {
-		t.Fatalf("no type %q", c.Into)
-	}
-	out := reflect.New(typ)
-	err := host.Call(t.Context(), "result", c.JS, out.Interface())
+	out := newTarget(t, c.Into)
+	err := host.Call(t.Context(), "result", c.JS, out)
 	if end.Error != nil {
 		expectCode(t, err, rootbridge.CodeUnencodableResult, end.Error...)
 		return
@@ -262,15 +292,20 @@ func checkTyped(t *testing.T, host *rootbridge.Host, c valueCase, end valueEnd) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := out.Elem().Interface()
+	got := reflect.ValueOf(out).Elem().Interface()
 	if raw, ok := got.(json.RawMessage); ok {
 		got = string(raw)
 	}
-	if typ.Kind() == reflect.Struct && typ != reflect.TypeFor[time.Time]() {
-		got = fmt.Sprintf("%+v", got)
-	}
-	if number, ok := got.(json.Number); ok {
-		got = number.String()
+	switch value := got.(type) {
+	case json.Number:
+		got = value.String()
+	case big.Int:
+		got = value.Int64()
+	case time.Time:
+	default:
+		if reflect.TypeOf(got) != nil && reflect.TypeOf(got).Kind() == reflect.Struct {
+			got = fmt.Sprintf("%+v", got)
+		}
 	}
 	checkDecoded(t, got, end)
 }
@@ -285,12 +320,20 @@ type (
 		Secret string `json:"-"`
 		total  int
 	}
-	cents int
+	cents   int
+	version struct{ Major int }
+	person  struct {
+		Name   string
+		Parent *person `json:"-"`
+		Kids   []*person
+	}
 )
 
 func (c cents) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fmt.Sprintf("%d.%02d", c/100, c%100))
 }
+
+func (v version) MarshalBinary() ([]byte, error) { return fmt.Appendf(nil, "v%d", v.Major), nil }
 
 func pointer[T any](value T) *T { return &value }
 
@@ -304,6 +347,18 @@ func cyclicMap() map[string]any {
 	m := map[string]any{}
 	m["self"] = m
 	return m
+}
+
+func pointerCycle() any {
+	var x any
+	x = &x
+	return x
+}
+
+func family() *person {
+	parent := &person{Name: "a"}
+	parent.Kids = []*person{{Name: "b", Parent: parent}}
+	return parent
 }
 
 func nested(depth int) any {
@@ -342,6 +397,7 @@ var goValues = map[string]any{
 	"go-empty-text":         "",
 	"go-invalid-utf8":       "a\xffb",
 	"go-text-marshaler":     netip.MustParseAddr("10.0.0.1"),
+	"go-binary-marshaler":   version{7},
 	"go-bytes":              []byte("abc"),
 	"go-bytes-nil":          []byte(nil),
 	"go-bytes-inside":       map[string]any{"logo": []byte("abc")},
@@ -350,6 +406,26 @@ var goValues = map[string]any{
 	"go-time-zone":          time.Date(2020, 2, 29, 12, 0, 0, 0, time.FixedZone("", 3600)),
 	"go-time-zero":          time.Time{},
 	"go-struct":             invoice{base: base{ID: 7}, Name: "a", Secret: "b", total: 1},
+	"go-struct-hidden": struct {
+		point
+		X string
+	}{point{1, 2}, "a"},
+	"go-struct-embedded-nil": struct {
+		*point
+		Z int
+	}{Z: 3},
+	"go-struct-embedded-tag": struct {
+		point `json:"at"`
+	}{point{1, 2}},
+	"go-struct-dash": struct {
+		A int `json:"-,"` //nolint:staticcheck // encoding/json takes it
+	}{1},
+	"go-struct-msgpack-tag": struct {
+		A int `json:"a" msgpack:"b,omitempty"`
+	}{1},
+	"go-struct-omitempty-time": struct {
+		At time.Time `json:"at,omitempty"`
+	}{},
 	"go-struct-tags": struct {
 		A int    `json:"a,omitempty"`
 		B *int   `json:"b"`
@@ -369,14 +445,19 @@ var goValues = map[string]any{
 	"go-map-int-keys":        map[int]string{1: "a"},
 	"go-map-bool-keys":       map[bool]int{true: 1},
 	"go-map-struct-keys":     map[point]int{{1, 2}: 1},
+	"go-map-marshaler-keys":  map[netip.Addr]int{netip.MustParseAddr("10.0.0.1"): 1},
 	"go-proto-key":           map[string]any{"__proto__": map[string]any{"admin": true}, "a": []any{1}},
 	"go-map-nil":             map[string]int(nil),
 	"go-list-nil":            []string(nil),
 	"go-list-empty":          []string{},
 	"go-channel":             make(chan int),
 	"go-function":            func() {},
+	"go-channel-inside":      map[string][]chan int{"a": {nil}},
+	"go-error":               []error{errors.New("no")},
 	"go-cycle":               cycle(),
 	"go-cycle-through-map":   cyclicMap(),
+	"go-cycle-of-pointers":   pointerCycle(),
+	"go-back-pointer":        family(),
 	"go-deep-10000":          nested(10_000),
 }
 

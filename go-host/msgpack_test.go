@@ -1,0 +1,274 @@
+package rootbridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Shapes are structs in which the rules of encoding/json for fields matter.
+type (
+	shapeA struct {
+		X int `json:"x"`
+		Y string
+		Z *float64
+	}
+	ShapeB struct {
+		X    int `json:"X"`
+		Y    string
+		Deep *shapeDeep
+	}
+	shapeDeep struct {
+		*ShapeB
+		Kids []shapeDeep    `json:"kids,omitempty"`
+		More map[string]any `json:"more"`
+	}
+	shapeHidden struct {
+		shapeA
+		Y string
+	}
+	shapeAmbiguous struct { // X and Y are at the same depth twice, but x is tagged once
+		shapeA
+		ShapeB
+	}
+	shapeTagged struct {
+		shapeA  `json:"a"`
+		*ShapeB `json:"b,omitempty"`
+	}
+	shapeRecursive struct {
+		*ShapeRecursive
+		V int
+	}
+	ShapeRecursive struct {
+		*ShapeRecursive
+		W int
+	}
+	shapeText    string
+	shapeOptions struct {
+		A    int               `json:"a,string"`
+		B    *bool             `json:"b,string,omitempty"`
+		C    string            `json:",string"`
+		D    any               `json:"d,omitempty"`
+		E    time.Time         `json:"e,omitzero"`
+		F    *string           `json:"f,omitempty"`
+		G    [0]int            `json:"g,omitempty"`
+		H    struct{}          `json:"h,omitempty"`
+		I    int               `json:"-"`
+		J    int               `json:"-,"`        //nolint:staticcheck // encoding/json takes it
+		K    int               `json:"bad\"name"` //nolint:staticcheck // likewise, as no name
+		L    int               `json:"l" msgpack:"other,omitempty"`
+		M    map[int8]int      `json:"m"`
+		N    map[shapeText]int `json:"n,omitempty"`
+		O    []any             `json:"o"`
+		P    netip.Addr        `json:"p,omitzero"`
+		Snow int               `json:"☃,omitempty"`
+		Fold bool              `json:"fold"`
+		FOLD bool              `json:"FOLD"`
+		skip int
+	}
+	shapeEmbeddedText struct {
+		shapeText
+		fmt.Stringer `json:"s"`
+		ShapeText
+	}
+	ShapeText string
+)
+
+func TestMsgPackSeesInStructsWhatEncodingJSONSees(t *testing.T) {
+	t.Parallel()
+	yes, half := true, 0.5
+	b := ShapeB{X: 3, Y: "b", Deep: &shapeDeep{More: map[string]any{"k": []any{1, nil}}}}
+	for _, value := range []any{
+		shapeA{},
+		shapeA{1, "y", &half},
+		b,
+		shapeDeep{},
+		shapeDeep{ShapeB: &b, Kids: []shapeDeep{{}, {ShapeB: &ShapeB{}}}},
+		shapeHidden{shapeA{1, "inner", nil}, "outer"},
+		shapeAmbiguous{shapeA{1, "a", nil}, b},
+		shapeTagged{},
+		shapeTagged{shapeA{1, "a", nil}, &b},
+		shapeRecursive{V: 1},
+		&shapeRecursive{&ShapeRecursive{W: 2}, 1},
+		shapeEmbeddedText{shapeText: "a", ShapeText: "b"},
+		shapeOptions{O: []any{}},
+		&shapeOptions{
+			A: 1, B: &yes, C: "c", D: 0, E: time.Unix(0, 0).UTC(), I: 2, J: 3, K: 4, L: 5, skip: 6,
+			N: map[shapeText]int{"t": 1}, P: netip.MustParseAddr("::1"), Snow: 7, Fold: true,
+		},
+		map[string]*shapeA{"a": {}, "b": nil},
+		[2]shapeA{},
+		[]any{(*shapeA)(nil), &shapeA{}},
+		struct{}{},
+	} {
+		want, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := encodeMsgPack(value)
+		if err != nil {
+			t.Errorf("%T: %v", value, err)
+			continue
+		}
+		var got any
+		if err := decodeMsgPack(encoded, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := generic(t, got), generic(t, json.RawMessage(want)); got != want {
+			t.Errorf("%T became\n%s, and with json\n%s", value, got, want)
+		}
+	}
+}
+
+// generic writes a value as JSON that can be compared.
+func generic(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed any
+	if err := json.Unmarshal(text, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	text, err = json.Marshal(parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// FuzzMsgPackDecodesLikeJSON checks that what encoding/json stores in a variable is what msgpack stores there.
+func FuzzMsgPackDecodesLikeJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"x":1,"X":2,"Y":"y","Z":0.5,"deep":{"x":4,"kids":[{},{"X":5}],"more":{"a":[null]}}}`, `{"y":"fold"}`,
+		`{"a":"1","b":"true","C":"\"c\"","m":{"-01":1},"n":{"t":1},"o":[1,"a",null,{"b":[]}],"J":1,"-":2,"K":3,"l":4,"FOLD":true}`,
+		`{"a":{"x":1},"b":{"X":2,"Y":null}}`, `{"V":1,"W":2}`, `{"fOlD":true,"p":"::1","e":"2020-01-01T00:00:00Z"}`,
+		`{"a":"null","d":9223372036854775808,"m":{"300":1}}`, `[1,2,3]`, `"a"`, `12`, `null`, `{"s":null,"ShapeText":"a","shapeText":1}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		value, ok := parseUnambiguous(text)
+		if !ok {
+			return
+		}
+		encoded, err := encodeMsgPack(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		canonical, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, shape := range []func() any{
+			func() any { return new(shapeA) }, func() any { return &shapeDeep{Kids: []shapeDeep{{}}, More: map[string]any{"old": 1}} },
+			func() any { return new(shapeHidden) }, func() any { return &shapeAmbiguous{ShapeB: ShapeB{Y: "old"}} },
+			func() any { return new(shapeTagged) }, func() any { return new(shapeRecursive) }, func() any { return new(shapeEmbeddedText) },
+			func() any { return &shapeOptions{A: 1, C: "old", D: new(int), M: map[int8]int{7: 7}} },
+			func() any { return new(map[string]*shapeA) }, func() any { return new([]int) }, func() any { return new(**string) },
+			func() any { return new(uint64) }, func() any { return new(map[uint16]any) },
+		} {
+			want, got := shape(), shape()
+			if _, err := decodeJSON(canonical, want); err != nil {
+				continue
+			}
+			if err := decodeMsgPack(encoded, got); err != nil || generic(t, got) != generic(t, want) {
+				t.Errorf("%s into %T: got %s, %v; with json %s", canonical, got, generic(t, got), err, generic(t, want))
+			}
+		}
+	})
+}
+
+// parseUnambiguous parses JSON into what both codecs see alike: objects have no order there, so no two keys may be one
+// field's. Whole numbers are integers, as the worker sends them.
+func parseUnambiguous(text string) (value any, ok bool) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&value) != nil || checkJSONDepth([]byte(text)) != nil {
+		return nil, false
+	}
+	return unambiguous(value)
+}
+
+func unambiguous(value any) (_ any, ok bool) {
+	switch value := value.(type) {
+	case json.Number:
+		if n, err := strconv.ParseInt(value.String(), 10, 64); err == nil {
+			return n, true
+		}
+		if n, err := strconv.ParseUint(value.String(), 10, 64); err == nil {
+			return n, true
+		}
+		f, err := value.Float64()
+		return f, err == nil && f != math.Trunc(f)
+	case []any:
+		for i := range value {
+			if value[i], ok = unambiguous(value[i]); !ok {
+				return nil, false
+			}
+		}
+	case map[string]any:
+		seen := map[string]bool{}
+		for key := range value {
+			folded := strings.ToLower(strings.ToUpper(key))
+			if value[key], ok = unambiguous(value[key]); !ok || seen[folded] {
+				return nil, false
+			}
+			seen[folded] = true
+		}
+	}
+	return value, true
+}
+
+func TestMsgPackIntegersFitOrAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, number := range []any{
+		int64(0), int64(127), int64(128), int64(-128), int64(-129), int64(255), int64(256), int64(1 << 15), int64(-1 << 15), int64(1 << 16),
+		int64(1 << 31), int64(-1<<31 - 1), int64(1 << 32), int64(1<<63 - 1), int64(-1 << 63), uint64(1 << 63), uint64(1<<64 - 1),
+	} {
+		encoded, err := encodeMsgPack(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(number)
+		for _, out := range []any{
+			new(int), new(int8), new(int16), new(int32), new(int64), new(uint), new(uint8), new(uint16), new(uint32), new(uint64), new(uintptr),
+		} {
+			want := reflect.New(reflect.TypeOf(out).Elem()).Interface()
+			wantErr := json.Unmarshal([]byte(text), want)
+			err := decodeMsgPack(encoded, out)
+			if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(out, want) {
+				t.Errorf("%s into %T: got %v, %v; expected %v, %v", text, out, reflect.ValueOf(out).Elem(), err, reflect.ValueOf(want).Elem(), wantErr)
+			}
+			if err != nil && !strings.Contains(err.Error(), "result is "+text+", which doesn't fit into ") {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// loop is a type of nothing but pointers.
+type loop *loop
+
+func TestMsgPackRefusesPointersThatLeadNowhere(t *testing.T) {
+	t.Parallel()
+	var endless loop
+	endless = &endless
+	if _, err := encodeMsgPack(endless); !errors.Is(err, errTooDeep) {
+		t.Errorf("encoding: %v", err)
+	}
+	if encoded, err := encodeMsgPack(loop(nil)); err != nil || string(encoded) != "\xc0" {
+		t.Errorf("encoding nil: %x, %v", encoded, err)
+	}
+	if err := decodeMsgPack([]byte{1}, new(loop)); !errors.Is(err, errTooDeep) {
+		t.Errorf("decoding: %v", err)
+	}
+}
