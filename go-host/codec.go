@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
+	"runtime"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -27,6 +30,7 @@ type payload struct {
 // encode turns a Go value into a payload: []byte is sent raw, json.RawMessage as it is, nil as no argument at all.
 func encode(in any, codec Codec) (p payload, err error) {
 	p.encoding = codec.encoding()
+	defer func() { err = orPanic(err, recover()) }()
 	switch value := in.(type) {
 	case nil:
 		return p, nil
@@ -89,6 +93,7 @@ func encodeJSON(in any) (payload, error) {
 // decode stores a result in out: any pointer, or nil to drop it. *[]byte and *json.RawMessage take the payload itself.
 // It reports whether the payload's memory is still in use.
 func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err error) {
+	defer func() { err = orPanic(err, recover()) }()
 	if target, ok := out.(*[]byte); ok {
 		*target = encoded
 		return true, nil
@@ -106,6 +111,42 @@ func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err er
 	case frame.Reserved:
 	}
 	return false, errors.New("the worker used an encoding that the protocol reserves")
+}
+
+// orPanic makes a panic the call's error. It comes from a method that a type encodes or decodes itself with; encoding/json
+// lets it through, but here what a worker sends must not end the program.
+func orPanic(err error, panicked any) error {
+	if panicked == nil {
+		return err
+	}
+	return &panicError{value: panicked, place: panicPlace()}
+}
+
+type panicError struct {
+	value any
+	place string
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.place, e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// panicPlace returns the function, file and line that panicked, for a deferred function. encoding/json panics again with
+// what it has caught.
+func panicPlace() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers[:])])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		own := !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "encoding/json.")
+		if panicked && own || !more {
+			return fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+	}
 }
 
 func decodeRaw(encoded []byte, out any) (kept bool, err error) {

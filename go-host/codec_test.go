@@ -116,7 +116,10 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		for _, typ := range difficultTypes {
-			_, _ = decode(encoded, frame.Encoding(encoding&3), reflect.New(typ).Interface())
+			var panicked *panicError
+			if _, err := decode(encoded, frame.Encoding(encoding&3), reflect.New(typ).Interface()); errors.As(err, &panicked) {
+				t.Errorf("%x into %s: %v", encoded, typ, err)
+			}
 		}
 		_ = parseError(encoded)
 	})
@@ -135,5 +138,61 @@ func TestAnEncoderIsUsedAgainWithoutRemainsOfTheLastCall(t *testing.T) {
 			t.Fatalf("got %s, %v", p.bytes, err)
 		}
 		p.release()
+	}
+}
+
+// Types that panic in the methods that they encode and decode themselves with.
+type (
+	carelessJSON    struct{}
+	carelessText    struct{ V int }
+	carelessMsgPack struct{}
+)
+
+var errCareless = errors.New("careless")
+
+func (carelessJSON) MarshalJSON() ([]byte, error) { panic(errCareless) }
+
+func (*carelessJSON) UnmarshalJSON([]byte) error { panic(errCareless) }
+
+func (carelessText) MarshalText() ([]byte, error) { panic(errCareless) }
+
+func (*carelessText) UnmarshalText([]byte) error { panic(errCareless) }
+
+func (*carelessMsgPack) MarshalMsgpack() ([]byte, error) { panic(errCareless) }
+
+func (*carelessMsgPack) UnmarshalMsgpack([]byte) error { panic(errCareless) }
+
+func TestAPanicOfATypesOwnMethodIsTheCallsError(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		codec   Codec
+		value   any
+		payload string
+		name    string
+	}{
+		{JSON, &carelessJSON{}, "1", "carelessJSON"},
+		{JSON, &carelessText{}, `"a"`, "carelessText"},
+		{MsgPack, &carelessText{}, "\xa1a", "carelessText"},
+		{MsgPack, &carelessMsgPack{}, "\x01", "carelessMsgPack"},
+	} {
+		p, err := encode(c.value, c.codec)
+		expectCareless(t, err, c.name, ".Marshal")
+		if p.encoding != c.codec.encoding() {
+			t.Errorf("the error speaks of %s", p.encoding)
+		}
+		_, err = decode([]byte(c.payload), c.codec.encoding(), c.value)
+		expectCareless(t, err, c.name, ".Unmarshal")
+	}
+}
+
+func expectCareless(t *testing.T, err error, names ...string) {
+	t.Helper()
+	if !errors.Is(err, errCareless) {
+		t.Fatalf("expected the panic's error, got %v", err)
+	}
+	for _, name := range append(names, "codec_test.go:") {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("expected an error with %q, got %v", name, err)
+		}
 	}
 }

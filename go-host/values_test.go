@@ -320,9 +320,10 @@ type (
 		Secret string `json:"-"`
 		total  int
 	}
-	cents   int
-	version struct{ Major int }
-	person  struct {
+	cents    int
+	version  struct{ Major int }
+	careless struct{}
+	person   struct {
 		Name   string
 		Parent *person `json:"-"`
 		Kids   []*person
@@ -334,6 +335,8 @@ func (c cents) MarshalJSON() ([]byte, error) {
 }
 
 func (v version) MarshalBinary() ([]byte, error) { return fmt.Appendf(nil, "v%d", v.Major), nil }
+
+func (careless) MarshalText() ([]byte, error) { panic("careless") }
 
 func pointer[T any](value T) *T { return &value }
 
@@ -453,6 +456,7 @@ var goValues = map[string]any{
 	"go-channel":             make(chan int),
 	"go-function":            func() {},
 	"go-channel-inside":      map[string][]chan int{"a": {nil}},
+	"go-panic":               careless{},
 	"go-error":               []error{errors.New("no")},
 	"go-cycle":               cycle(),
 	"go-cycle-through-map":   cyclicMap(),
