@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +24,9 @@ type Option func(*rootbridge.Options)
 // path of a JavaScript file or package folder, or the text of an ES module, which is told by an "export" and a brace, a
 // semicolon or an equals sign.
 //
-// When the test ends the host is closed. The test fails if a goroutine of the host, or (on Linux) any process that the
-// workers started, detached ones too, is still there afterwards.
+// When the test ends the host is closed. The test fails if a goroutine of the host is still there afterwards, or (on Linux) a
+// process that had the workers' environment, or was a descendant of a worker when the test ended, detached ones too. A
+// process of another environment whose parent ended before is not found.
 func Start(t testing.TB, module string, options ...Option) *rootbridge.Host {
 	t.Helper()
 	mark := rand.Text()
@@ -38,19 +39,20 @@ func Start(t testing.TB, module string, options ...Option) *rootbridge.Host {
 	for _, option := range options {
 		option(&o)
 	}
-	o.Env = append(o.Env, processMark+"="+mark)
+	o.Env = append(slices.Clip(o.Env), processMark+"="+mark)
 	var host *rootbridge.Host
 	var err error
 	pprof.Do(t.Context(), pprof.Labels(goroutineMark, mark), func(ctx context.Context) {
 		host, err = rootbridge.Start(ctx, o) // its goroutines inherit the label
 	})
 	t.Cleanup(func() {
+		family := familyOf(mark) // while workers are there to be parents
 		if host != nil {
 			if err := host.Close(); err != nil {
 				t.Logf("closing the host: %v", err)
 			}
 		}
-		checkGone(t, mark)
+		checkGone(t, mark, family)
 	})
 	if err != nil {
 		t.Fatalf("starting the host: %v", err)
@@ -71,10 +73,10 @@ func isSource(module string) bool {
 	return err != nil && strings.Contains(module, "export") && strings.ContainsAny(module, "{;=")
 }
 
-func checkGone(t testing.TB, mark string) {
+func checkGone(t testing.TB, mark string, family map[process]bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		processes, goroutines := leftProcesses(mark), leftGoroutines(mark)
+		processes, goroutines := leftProcesses(mark, family), leftGoroutines(mark)
 		if len(processes) == 0 && goroutines == "" {
 			return
 		}
@@ -90,23 +92,59 @@ func checkGone(t testing.TB, mark string) {
 	}
 }
 
-// leftProcesses finds the processes that inherited the mark in their environment.
-func leftProcesses(mark string) []string {
-	if runtime.GOOS != "linux" {
-		return nil
-	}
+// leftProcesses describes the processes that are of the family or have the mark.
+func leftProcesses(mark string, family map[process]bool) []string {
 	var left []string
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		environ, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(environ, []byte(processMark+"="+mark)) {
-			continue
+	for p := range processes() {
+		if family[p] || p.hasMark(mark) {
+			left = append(left, p.describe())
 		}
-		dir := filepath.Dir(path)
-		command, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		left = append(left, filepath.Base(dir)+" "+string(bytes.ReplaceAll(command, []byte{0}, []byte(" "))))
 	}
 	return left
+}
+
+// familyOf finds the processes that inherited the mark in their environment, and the descendants of those.
+func familyOf(mark string) map[process]bool {
+	family, pids := map[process]bool{}, map[string]bool{}
+	all := processes()
+	for grown := true; grown; {
+		grown = false
+		for p, parent := range all {
+			if !family[p] && (pids[parent] || p.hasMark(mark)) {
+				family[p], pids[p.pid] = true, true
+				grown = true
+			}
+		}
+	}
+	return family
+}
+
+// process is told from a later one with the same pid by its start, in ticks since the machine's.
+type process struct{ pid, start string }
+
+// processes returns the pid of each process's parent. Those that have ended and wait for a parent to notice are left out.
+func processes() map[process]string {
+	parents := map[process]string{}
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		stat, _ := os.ReadFile(path)
+		// The name, in brackets, may hold anything. Behind it are state, parent, and 17 others before the start.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) >= 20 && fields[0] != "Z" {
+			parents[process{filepath.Base(filepath.Dir(path)), fields[19]}] = fields[1]
+		}
+	}
+	return parents
+}
+
+func (p process) hasMark(mark string) bool {
+	environ, _ := os.ReadFile("/proc/" + p.pid + "/environ")
+	return bytes.Contains(environ, []byte(processMark+"="+mark))
+}
+
+func (p process) describe() string {
+	command, _ := os.ReadFile("/proc/" + p.pid + "/cmdline")
+	return p.pid + " " + string(bytes.ReplaceAll(command, []byte{0}, []byte(" ")))
 }
 
 // leftGoroutines returns the stacks of the goroutines that inherited the mark as a label.
