@@ -31,34 +31,33 @@ export interface WorkerProcess {
 }
 
 /**
- * Starts a worker. On POSIX a shell stands in front of it, for two reasons.
- *
- * Node gives its children sockets, which a worker can't move aside by itself: the shell hands the
- * protocol over on descriptors 3 and 4, with /dev/null as stdin and stderr as stdout.
- *
- * A worker in an endless loop does not notice that its host was killed. So a watcher waits for the
- * end of the lifeline (descriptor 3 of the shell, which only this process holds at its other end)
- * and then kills the group. On Windows the job object of Node does the same.
+ * Starts a worker. On POSIX it is a shell that becomes the worker: Node gives its
+ * children sockets, which a worker can't move aside by itself. So the shell hands the protocol over
+ * on descriptors 3 and 4, with /dev/null as stdin and stderr as stdout.
  */
 export function spawnWorker(settings: Settings, onStderr: (line: string) => void): WorkerProcess {
+  const guard = startGuard();
   const subprocess = launch(settings);
   const gone = awaitExit(subprocess);
-  const lifeline = subprocess.stdio[3];
-  lifeline.on("error", ignore);
+  guard.watch(subprocess.pid);
   subprocess.stdin.on("error", ignore);
-  let alive = true;
+  let alive = subprocess.pid !== undefined;
   void gone.then(() => {
-    alive = false;
-    lifeline.destroy();
+    if (alive) kill(-(subprocess.pid ?? 0), "SIGKILL"); // what it left in its group
+    alive = false; // its id may belong to another soon
+  });
+  const exited = gone.then(async (exit) => {
+    await Promise.all([drain(subprocess.stderr), guard.dismiss()]);
+    return exit;
   });
   return {
     pid: subprocess.pid,
     input: subprocess.stdin,
     output: subprocess.stdout,
-    exited: gone.then((exit) => drain(subprocess.stderr).then(() => exit)),
+    exited,
     stderrTail: readStderr(subprocess.stderr, onStderr),
-    kill: (signal) => {
-      if (alive) subprocess.kill(signal); // later its id may belong to another
+    kill: (name) => {
+      if (alive) subprocess.kill(name);
     },
     discard: () => {
       for (const stream of subprocess.stdio) stream?.destroy();
@@ -83,7 +82,7 @@ function launch(settings: Settings) {
     cwd: settings.dir,
     env: environment(settings),
     extendEnv: !settings.replaceEnv,
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    stdio: "pipe",
     buffer: false,
     reject: false,
     killDescendants: true,
@@ -98,15 +97,12 @@ const workerProgram = fileURLToPath(
 );
 
 const shell = "/bin/sh";
-const watcher = "{ read -r _; kill -KILL 0; } <&3 3<&- >/dev/null 2>&1 &";
-const moveStdio = `${watcher} exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
-const keepStdio = `${watcher} exec "$@" 3<&-`;
+const moveStdio = `exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
 
 function commandLine(settings: Settings): [string, string[]] {
   const [program = "", ...args] = settings.command ?? nodeCommand(settings);
-  if (!hasShell()) return [program, args];
-  const script = settings.command === undefined ? moveStdio : keepStdio;
-  return [shell, ["-c", script, "rootbridge", program, ...args]];
+  if (!hasShell() || settings.command !== undefined) return [program, args];
+  return [shell, ["-c", moveStdio, "rootbridge", program, ...args]];
 }
 
 function nodeCommand({ node, nodeArgs, entry }: Settings): string[] {
@@ -119,6 +115,60 @@ function environment({ command, env }: Settings): Record<string, string | undefi
 
 function hasShell(): boolean {
   return process.platform !== "win32" && existsSync(shell);
+}
+
+/** Kills a worker's group when this process dies. */
+interface Guard {
+  /** Begins with the worker's process id. */
+  watch(group: number | undefined): void;
+  /** Settles when the guard has ended, leaving the group as it is. */
+  dismiss(): Promise<unknown>;
+}
+
+/**
+ * A worker in an endless loop does not notice that its host was killed. So a shell waits for a line,
+ * or for the end of its stdin, which only this process holds at its other end: no line means that
+ * this process is gone. Signals to many processes at a time do not end it. It is a child of this
+ * process and not of the worker, so that as PID 1 this process waits for it.
+ */
+const guardScript = `trap '' HUP INT QUIT TERM USR1 USR2
+read -r group && { read -r _ || kill -KILL "-$group"; }`;
+
+/** On Windows the job object of Node does the same. */
+function startGuard(): Guard {
+  if (!hasShell()) return { watch: ignore, dismiss: async () => undefined };
+  const guard = execa(shell, ["-c", guardScript], {
+    stdin: "pipe",
+    stdout: "ignore",
+    stderr: "ignore",
+    cwd: "/",
+    detached: true, // a signal to the group of this process is not for it
+    buffer: false,
+    reject: false,
+  });
+  const { stdin } = guard;
+  stdin.on("error", ignore);
+  let farewell = "";
+  return {
+    watch: (group) => {
+      if (group === undefined) return;
+      stdin.write(`${group}\n`);
+      farewell = "\n";
+    },
+    dismiss: () => {
+      stdin.end(farewell);
+      return guard;
+    },
+  };
+}
+
+/** It may have ended meanwhile. */
+function kill(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch {
+    // Nobody is left to be signalled.
+  }
 }
 
 /** The process's own exit: execa waits for its streams too, which a stray descendant may keep open. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,9 @@ import {
   testNode,
   until,
 } from "../support/host.ts";
+
+/** Makes the program that follows process 1 of a container. Needs root, and Linux. */
+const unshare = ["unshare", "--pid", "--fork", "--mount-proc"];
 
 describe("close", { concurrency: true }, () => {
   test("waits for calls in flight, and takes no more", async (t) => {
@@ -106,18 +109,67 @@ describe("a host that is killed", { concurrency: true }, () => {
     program.kill("SIGKILL");
     await until(() => !isAlive(pid), "the worker has ended");
   });
+
+  test("takes it along also after signals to all processes, such as systemctl kill sends", async () => {
+    const program = runHost(`
+      process.on("SIGUSR2", () => {});
+      console.log(await host.call("pid"));
+      host.call("loop");`);
+    const pid = Number(await firstLine(program));
+    assert.equal(shellsOf(program.pid ?? 0).length, 1);
+    for (const signal of ["SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM"] as const) {
+      for (const guard of shellsOf(program.pid ?? 0)) process.kill(guard, signal);
+    }
+    program.kill("SIGKILL");
+    await until(() => !isAlive(pid), "the worker has ended");
+  });
 });
+
+describe("a host that is process 1, as in a container", { skip: !canUnshare() }, () => {
+  test("leaves no zombie of a worker that was replaced", () => {
+    const script = hostProgram(`
+      for (let i = 0; i < 3; i++) await host.call("die").catch(() => undefined);
+      const { execFileSync } = await import("node:child_process");
+      const states = () => execFileSync("ps", ["-A", "-o", "stat="], { encoding: "utf8" });
+      console.log(process.pid, /Z/.test(states()));
+      await host.close();
+      console.log(states().trim().split("\\n").length);`);
+    const args = [...unshare, process.execPath, "--input-type=module", "--eval", script];
+    const [program = "", ...rest] = args;
+    const output = execFileSync(program, rest, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    assert.equal(output, "1 false\n2\n"); // the second is ps itself
+  });
+});
+
+function canUnshare(): boolean {
+  const [program = "", ...rest] = [...unshare, "true"];
+  return spawnSync(program, rest).status === 0;
+}
+
+/** Shells that a process has started. */
+function shellsOf(parent: number): number[] {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" });
+  const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
+  const shells = rows.filter(([, ppid, name]) => Number(ppid) === parent && name?.endsWith("sh"));
+  return shells.map(([pid]) => Number(pid));
+}
 
 /** Runs a program with a host of its own. */
 function runHost(body: string) {
+  const args = ["--input-type=module", "--eval", hostProgram(body)];
+  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+function hostProgram(body: string): string {
   const index = join(import.meta.dirname, "..", "..", "src", "index.ts");
-  const script = `
+  return `
     import { start } from ${JSON.stringify(index)};
     const entry = ${JSON.stringify(fixture("legacy.js"))};
     const host = await start({ entry, node: ${JSON.stringify(testNode)}, workers: 1 });
     ${body}`;
-  const args = ["--input-type=module", "--eval", script];
-  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 async function firstLine(program: ReturnType<typeof runHost>): Promise<string> {
