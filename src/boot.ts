@@ -1,7 +1,10 @@
+import { constants } from "node:os";
 import { basename } from "node:path";
 import { type ErrorObject, RootbridgeError } from "./error.ts";
+import type { Generation } from "./generation.ts";
 import { checkVersion } from "./hello.ts";
 import type { Settings } from "./options.ts";
+import { sleep } from "./wait.ts";
 import { describeExit, type Surroundings, Worker } from "./worker.ts";
 import { nodeVersion } from "./worker-process.ts";
 
@@ -11,13 +14,38 @@ export interface Booted {
   readonly methods: readonly string[];
 }
 
+/** How many workers in a row may die of SIGUSR2 before there is a pause between starts. */
+const hastyStarts = 5;
+/** In milliseconds. */
+const pauseBetween = 200;
+
 /**
- * Starts a worker and settles when its code has loaded. It leaves no process when it rejects: with
- * `boot_failed`, or with `closed` when the host's life ended.
+ * Starts a worker of a generation and settles when its code has loaded. It leaves no process when it
+ * rejects: with `boot_failed`, or with `closed` when the signal aborts.
+ *
+ * Node dies of a SIGUSR2 that comes before it can have a handler. Such a death means nothing: another
+ * worker is started in its place, though none after `bootTimeout`.
  */
-export async function boot(around: Surroundings): Promise<Booted> {
-  const worker = new Worker(around);
-  const bounds = bound(worker, around);
+export async function boot(
+  around: Surroundings,
+  generation: Generation,
+  over: AbortSignal,
+): Promise<Booted> {
+  const lastStart = performance.now() + around.settings.bootTimeout;
+  for (let starts = 1; ; starts++) {
+    if (over.aborted) throw new RootbridgeError(closed);
+    const worker = new Worker(around, generation);
+    try {
+      return await makeReady(worker, around, over);
+    } catch (error) {
+      if (!(await diedOfSignal(worker)) || performance.now() > lastStart) throw error;
+      if (starts >= hastyStarts) await sleep(pauseBetween, over);
+    }
+  }
+}
+
+async function makeReady(worker: Worker, around: Surroundings, over: AbortSignal): Promise<Booted> {
+  const bounds = bound(worker, around.settings, over);
   try {
     worker.connection.hello(around.hello);
     const { methods } = await worker.ready;
@@ -31,28 +59,36 @@ export async function boot(around: Surroundings): Promise<Booted> {
   }
 }
 
-/** Kills a worker that takes too long, or whose host is being closed. */
-function bound(worker: Worker, { settings, life }: Surroundings) {
+const closed: ErrorObject = { code: "closed", message: "the host was closed during a start" };
+
+/** Kills a worker that takes too long, or that is not wanted any more. */
+function bound(worker: Worker, settings: Settings, over: AbortSignal) {
   const bounds = { reason: undefined as RootbridgeError | undefined, end };
   const stop = (reason: ErrorObject): void => {
     bounds.reason = new RootbridgeError(reason);
     worker.process.kill("SIGKILL");
   };
   const timer = setTimeout(() => stop(tooSlow(worker, settings)), settings.bootTimeout);
-  const close = (): void => stop({ code: "closed", message: "the host was closed during a start" });
-  life.addEventListener("abort", close, { once: true });
+  const close = (): void => stop(closed);
+  over.addEventListener("abort", close, { once: true });
   function end(): void {
     clearTimeout(timer);
-    life.removeEventListener("abort", close);
+    over.removeEventListener("abort", close);
   }
   return bounds;
+}
+
+/** A shell in front of a worker turns a signal into an exit code. */
+async function diedOfSignal({ process }: Worker): Promise<boolean> {
+  const { code, signal } = await process.exited;
+  return signal === "SIGUSR2" || code === 128 + constants.signals.SIGUSR2;
 }
 
 function tooSlow(worker: Worker, settings: Settings): ErrorObject {
   const hint = worker.hello
     ? "; its code did not finish loading: look for a top-level await or a loop that does not end"
     : "";
-  const message = `${nameOf(settings)} was not ready within ${settings.bootTimeout} ms (option bootTimeout) and was killed${hint}`;
+  const message = `${nameOf(worker, settings)} was not ready within ${settings.bootTimeout} ms (option bootTimeout) and was killed${hint}`;
   return { code: "boot_failed", message };
 }
 
@@ -69,7 +105,7 @@ async function explain(
   const message =
     error instanceof RootbridgeError && error.code === "worker_crashed"
       ? await describeEnd(worker, settings)
-      : `${nameOf(settings)} did not start as the protocol describes: ${messageOf(error)}`;
+      : `${nameOf(worker, settings)} did not start as the protocol describes: ${messageOf(error)}`;
   return new RootbridgeError({ code: "boot_failed", message }, { ...details, cause: error });
 }
 
@@ -82,7 +118,7 @@ async function describeEnd(worker: Worker, settings: Settings): Promise<string> 
   const end = describeExit(await worker.process.exited);
   const lines = worker.process.stderrTail().trim().split("\n").slice(-3).join("\n");
   const words = lines === "" ? "" : `; its last words: ${lines}`;
-  return `${nameOf(settings)} ended before it was ready (${end})${words}`;
+  return `${nameOf(worker, settings)} ended before it was ready (${end})${words}`;
 }
 
 async function diagnoseNode(node: string): Promise<string | undefined> {
@@ -95,7 +131,7 @@ async function diagnoseNode(node: string): Promise<string | undefined> {
 }
 
 /** Names the program that was started. */
-function nameOf({ command, entry }: Settings): string {
+function nameOf({ generation: { entry } }: Worker, { command }: Settings): string {
   if (command?.[0] !== undefined) return basename(command[0]);
   return entry === undefined ? "the worker of option source" : `the worker of ${entry}`;
 }

@@ -1,13 +1,17 @@
 import { loadMsgpack } from "../protocol/codec.ts";
 import { RootbridgeError } from "./error.ts";
+import { Gate } from "./gate.ts";
+import { type Generation, locate } from "./generation.ts";
 import { helloOf } from "./hello.ts";
 import { guarded, WorkerLog } from "./log.ts";
 import type { Logger } from "./logger.ts";
 import { type Options, type Settings, settle } from "./options.ts";
 import { Pool } from "./pool.ts";
+import { Reloader } from "./reload.ts";
 import { type CallOptions, Request } from "./request.ts";
+import { onReloadSignal } from "./signal.ts";
 import { Counters, type Stats } from "./stats.ts";
-import { Supervisor } from "./supervisor.ts";
+import { type Charge, Supervisor } from "./supervisor.ts";
 import { notBegun, type Worker } from "./worker.ts";
 
 /**
@@ -21,7 +25,7 @@ export async function start(options: Options): Promise<Host> {
   const settings = settle(options);
   const logger = guarded(options.logger ?? (await import("./logger.ts")).createLogger());
   if (settings.codec === "msgpack") await loadMsgpack();
-  const host = new Host(settings, logger);
+  const host = new Host(settings, locate(settings, 1), logger);
   try {
     await host.ready;
     return host;
@@ -44,7 +48,10 @@ export class Host {
   readonly #pool: Pool<Worker>;
   readonly #counters = new Counters();
   readonly #life = new AbortController();
+  readonly #charge: Charge;
   readonly #supervisors: readonly Supervisor[];
+  readonly #reloader: Reloader;
+  readonly #forgetSignal: () => void;
   #methods: readonly string[] = [];
   /** Calls that somebody waits for. */
   #calls = 0;
@@ -52,7 +59,7 @@ export class Host {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(settings: Settings, logger: Logger) {
+  constructor(settings: Settings, generation: Generation, logger: Logger) {
     this.#settings = settings;
     this.#pool = new Pool({
       queueLimit: settings.queueLimit,
@@ -60,7 +67,7 @@ export class Host {
       queueFull: () => overloaded(settings),
       queueWait: () => waitedTooLong(settings),
     });
-    const charge = {
+    this.#charge = {
       settings,
       hello: helloOf(settings),
       logger,
@@ -68,12 +75,23 @@ export class Host {
       life: this.#life.signal,
       pool: this.#pool,
       counters: this.#counters,
+      spare: new Gate(1),
+      lingering: new Gate(settings.workers),
+      generation,
+      refused: false,
       onMethods: (methods: readonly string[]) => {
         this.#methods = [...methods].sort();
       },
     };
-    this.#supervisors = Array.from({ length: settings.workers }, () => new Supervisor(charge));
+    this.#supervisors = Array.from(
+      { length: settings.workers },
+      () => new Supervisor(this.#charge),
+    );
     this.ready = firstReady(this.#supervisors);
+    this.#reloader = new Reloader({ charge: this.#charge, supervisors: this.#supervisors });
+    this.#forgetSignal = settings.reloadOnSignal
+      ? onReloadSignal(() => void this.reload().catch(() => undefined)) // which logs it
+      : () => undefined;
   }
 
   /** Functions that the code exports, sorted, nested ones with dots. Others may be callable too. */
@@ -104,10 +122,24 @@ export class Host {
     }
   }
 
+  /**
+   * Replaces all workers by ones that load the files as they are now. Settles when every worker that
+   * takes calls is a new one; old ones may still finish their calls, within the option
+   * `drainTimeout`. No call fails for it. One reload runs at a time: whoever asks meanwhile gets the
+   * one after it, together with all others who do.
+   *
+   * A first worker shows that the new code loads. Where it does not, nothing changes for the calls,
+   * and the promise rejects with `boot_failed`, with the JavaScript error as cause and the worker's
+   * stderr. It rejects with `closed` when the host is closed, or was.
+   */
+  reload(): Promise<void> {
+    return this.#reloader.reload();
+  }
+
   /** One snapshot. */
   stats(): Stats {
     const { slots, paused, draining, users, queued } = this.#pool.stats();
-    const { succeeded, failed, boots, bootFailures, restarts } = this.#counters;
+    const { succeeded, failed, boots, bootFailures, restarts, reloads } = this.#counters;
     const workers = this.#pool.resources();
     return {
       ready: slots,
@@ -121,8 +153,11 @@ export class Host {
       boots,
       bootFailures,
       restarts,
-      workers: workers.map(({ pid, calls, connection }) => ({
+      generation: this.#charge.generation.number,
+      reloads: { ...reloads },
+      workers: workers.map(({ pid, generation, calls, connection }) => ({
         pid,
+        generation: generation.number,
         calls,
         inFlight: connection.waiting,
         abandoned: connection.abandoned,
@@ -185,7 +220,8 @@ export class Host {
     this.#life.abort();
     const drained = await within(timeout, this.#quiet());
     await Promise.all(this.#pool.resources().map((worker) => worker.stop()));
-    await Promise.all(this.#supervisors.map(({ done }) => done));
+    await Promise.all([this.#reloader.done(), ...this.#supervisors.map(({ done }) => done)]);
+    this.#forgetSignal();
     if (drained) return;
     const message = `calls were still in flight after ${timeout} ms and were cut off`;
     throw new RootbridgeError({ code: "deadline_exceeded", message });

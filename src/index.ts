@@ -14,7 +14,7 @@ export {
 export type { Host } from "./host.ts";
 export type { Logger } from "./logger.ts";
 export type { Options } from "./options.ts";
-export type { CallOptions } from "./request.ts";
+export type { CallOptions, Reply } from "./request.ts";
 export type { Stats, WorkerStats } from "./stats.ts";
 
 /**

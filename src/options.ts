@@ -1,5 +1,4 @@
-import { existsSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_PAYLOAD, MAX_MAX_PAYLOAD, MIN_MAX_PAYLOAD } from "../protocol/frame.ts";
 import type { Codec, Convention } from "../protocol/message.ts";
@@ -8,7 +7,10 @@ import type { Logger } from "./logger.ts";
 
 /** What `start` needs: one of `entry`, `source` and `command`. Times are in milliseconds. */
 export interface Options {
-  /** JavaScript or TypeScript file, or package folder, whose exports are called. Symlinks are resolved once. */
+  /**
+   * JavaScript or TypeScript file, or package folder, whose exports are called. Symlinks are resolved
+   * by `start` and anew by each reload, so that all workers of a generation load the same files.
+   */
   readonly entry?: string;
   /** Text of an ES module to call in place of a file, at most 1 MiB less what surrounds it in JSON. */
   readonly source?: string;
@@ -42,7 +44,10 @@ export interface Options {
   readonly queueLimit?: number;
   /** Time in which a worker with an overdue call must show that its loop still turns. Default: 2,000. */
   readonly killGrace?: number;
-  /** Longest wait of `close`, or of a worker's replacement, for calls in flight. Default: 10,000. */
+  /**
+   * Longest wait of `close`, or of a worker's replacement as by a reload, for calls in flight. A call
+   * that takes longer on a replaced worker fails with `worker_crashed`. Default: 10,000.
+   */
   readonly drainTimeout?: number;
   /** Largest argument or result, in bytes, 1,024 to 1,073,741,824. Default: 33,554,432. */
   readonly maxPayload?: number;
@@ -52,16 +57,22 @@ export interface Options {
    * Default: false.
    */
   readonly inTurn?: boolean;
+  /**
+   * Reloads, as `host.reload()` does, when this process gets SIGUSR2. A failure is logged. Signals
+   * that come during a reload lead to one more after it. No effect on Windows. Default: false.
+   */
+  readonly reloadOnSignal?: boolean;
   /** Gets the workers' console lines and the host's own. Default: JSON lines on stderr. */
   readonly logger?: Logger;
 }
 
-/** Options with every default in place. */
+/** Options with every default in place. Paths are absolute, symlinks in them as given. */
 export interface Settings {
   readonly entry: string | undefined;
   readonly source: string | undefined;
   readonly command: readonly string[] | undefined;
-  readonly dir: string;
+  /** Undefined for the package of `entry`. */
+  readonly dir: string | undefined;
   readonly workers: number;
   readonly concurrency: number;
   readonly node: string;
@@ -78,6 +89,7 @@ export interface Settings {
   readonly drainTimeout: number;
   readonly maxPayload: number;
   readonly inTurn: boolean;
+  readonly reloadOnSignal: boolean;
 }
 
 /** Checks options and fills in defaults. Throws `invalid_argument`. */
@@ -86,12 +98,12 @@ export function settle(options: Options): Settings {
   if (!checked.success) {
     throw invalid(z.prettifyError(checked.error));
   }
-  const { logger: _, entry, source, command, dir, ...rest } = checked.data;
+  const { logger: _, entry, source, command, ...rest } = checked.data;
   if ([entry, source, command].filter((way) => way !== undefined).length !== 1) {
     throw invalid("expected exactly one of entry, source and command");
   }
-  const file = entry === undefined ? undefined : realEntry(entry);
-  return { ...rest, entry: file, source, command, dir: realDir(dir, file) };
+  const dir = rest.dir ?? (entry === undefined ? "." : undefined);
+  return { ...rest, entry: absolute(entry), source, command, dir: absolute(dir) };
 }
 
 /** Node's timers take no longer time. */
@@ -119,37 +131,15 @@ const optionsSchema = z.strictObject({
   drainTimeout: milliseconds.default(10_000),
   maxPayload: z.int().min(MIN_MAX_PAYLOAD).max(MAX_MAX_PAYLOAD).default(DEFAULT_MAX_PAYLOAD),
   inTurn: z.boolean().default(false),
+  reloadOnSignal: z.boolean().default(false),
   logger: z.unknown().optional(),
 });
 
-function realEntry(entry: string): string {
-  const path = resolve(entry);
-  try {
-    return realpathSync(path);
-  } catch (cause) {
-    throw invalid(`entry: expected a file or package folder, got ${path}`, cause);
-  }
+/** The program may change its own working directory later. */
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
 }
 
-function realDir(dir: string | undefined, entry: string | undefined): string {
-  if (dir === undefined) return entry === undefined ? process.cwd() : packageOf(entry);
-  const path = resolve(dir);
-  if (existsSync(path)) return path;
-  throw invalid(`dir: expected a folder, got ${path}`);
-}
-
-/** The nearest folder upwards with a package.json, or the entry's own. */
-function packageOf(entry: string): string {
-  const own = statSync(entry).isDirectory() ? entry : dirname(entry);
-  for (let dir = own; ; dir = dirname(dir)) {
-    if (existsSync(join(dir, "package.json"))) return dir;
-    if (dir === dirname(dir)) return own;
-  }
-}
-
-function invalid(message: string, cause?: unknown): RootbridgeError {
-  return new RootbridgeError(
-    { code: "invalid_argument", message: `options: ${message}` },
-    { cause },
-  );
+function invalid(message: string): RootbridgeError {
+  return new RootbridgeError({ code: "invalid_argument", message: `options: ${message}` });
 }

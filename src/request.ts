@@ -11,6 +11,13 @@ import {
 import { type Code, type ErrorDetails, parseError, RootbridgeError } from "./error.ts";
 import type { Settings } from "./options.ts";
 
+/** Who replied to a call. */
+export interface Reply {
+  /** Generation of the code that ran: 1, and one more with each reload whose code loaded. */
+  readonly generation: number;
+  readonly workerPid: number;
+}
+
 /** What one call may change. */
 export interface CallOptions {
   /** Milliseconds in place of the option `callTimeout`, queue included. Infinity means no limit. */
@@ -23,6 +30,11 @@ export interface CallOptions {
   readonly traceparent?: string | undefined;
   /** In place of the option `convention`. */
   readonly convention?: Convention | undefined;
+  /**
+   * Told who replied, just before the call settles with a result or with an error that the worker
+   * sent; never for a call without a reply. The call rejects with what it throws.
+   */
+  readonly onReply?: ((reply: Reply) => void) | undefined;
 }
 
 /** One call from its start to its end: what is sent, and the time it has. */
@@ -39,17 +51,19 @@ export class Request {
   readonly #offered: readonly Encoding[];
   readonly #over = new AbortController();
   readonly #caller: AbortSignal | undefined;
+  readonly #onReply: CallOptions["onReply"];
   #timer: NodeJS.Timeout | undefined;
 
   /** Starts the clock. Throws `invalid_argument` or `too_large`. */
   constructor(settings: Settings, method: string, data: unknown, options: CallOptions) {
-    const { timeout = settings.callTimeout, signal } = options;
+    const { timeout = settings.callTimeout, signal, onReply } = options;
     checkTimeout(timeout);
     this.#offered = settings.codec === "msgpack" ? withMsgpack : withoutMsgpack;
     this.meta = metaOf(method, options);
     [this.encoding, this.payload] = encode(data, settings);
     this.deadline = performance.now() + timeout;
     this.#caller = signal;
+    this.#onReply = onReply;
     if (timeout !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(() => this.#expire(timeout), timeout);
     }
@@ -66,6 +80,11 @@ export class Request {
   stop(): void {
     clearTimeout(this.#timer);
     this.#caller?.removeEventListener("abort", this.#cancel);
+  }
+
+  /** Tells the caller who replied. Throws what the caller throws. */
+  repliedBy(generation: number, workerPid = 0): void {
+    this.#onReply?.({ generation, workerPid });
   }
 
   /** The result in an answer. Throws the error in it, `unencodable_result` or `protocol_error`. */

@@ -22,14 +22,20 @@ export interface Stats {
   readonly boots: number;
   /** Workers that did not. */
   readonly bootFailures: number;
-  /** Workers that were replaced after they had been ready. */
+  /** Workers that were replaced after they had been ready, other than by a reload. */
   readonly restarts: number;
+  /** Generation of the code that new workers load: 1, and one more with each reload whose code loaded. */
+  readonly generation: number;
+  /** Reloads that have ended, by outcome; those that `close` cut short are not counted. */
+  readonly reloads: { readonly succeeded: number; readonly failed: number };
   readonly workers: readonly WorkerStats[];
 }
 
 /** A snapshot of one worker. */
 export interface WorkerStats {
   readonly pid: number | undefined;
+  /** Of the code that it has loaded. */
+  readonly generation: number;
   /** Calls sent to it. */
   readonly calls: number;
   /** Calls that somebody waits for. */
@@ -44,6 +50,7 @@ export class Counters {
   boots = 0;
   bootFailures = 0;
   restarts = 0;
+  readonly reloads = { succeeded: 0, failed: 0 };
   readonly failed: Partial<Record<Code, number>> = {};
 
   countFailure(code: Code): void {

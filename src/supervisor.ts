@@ -1,7 +1,10 @@
 import { type Booted, boot } from "./boot.ts";
 import { RootbridgeError } from "./error.ts";
+import type { Gate, Pass } from "./gate.ts";
+import type { Generation } from "./generation.ts";
 import type { Pool, Slot } from "./pool.ts";
 import type { Counters } from "./stats.ts";
+import { firstOf, sleep } from "./wait.ts";
 import type { Surroundings, Worker } from "./worker.ts";
 
 /** First and longest pause before another start, in milliseconds. */
@@ -16,6 +19,14 @@ const patience = 3;
 export interface Charge extends Surroundings {
   readonly pool: Pool<Worker>;
   readonly counters: Counters;
+  /** Entered by who starts a worker beside one that still takes calls; left when that one does not. */
+  readonly spare: Gate;
+  /** Entered by replaced workers before they stop taking calls; left at their end. */
+  readonly lingering: Gate;
+  /** What workers are started with. A reload moves it on. */
+  generation: Generation;
+  /** True after a reload that failed: the files of the generation may be others than those that run. */
+  refused: boolean;
   /** Names the functions of the newest worker. */
   onMethods(methods: readonly string[]): void;
 }
@@ -24,11 +35,13 @@ export interface Charge extends Surroundings {
 interface Member {
   readonly worker: Worker;
   readonly slot: Slot<Worker>;
+  /** When it came, as `performance.now()` tells the time. */
+  readonly since: number;
 }
 
 /**
  * Keeps one place of a pool filled: starts a worker, and another when that one has died or wants to
- * be replaced, until the host's life ends.
+ * be replaced, until the host's life ends. A reload may put a worker there.
  */
 export class Supervisor {
   /** The outcome of the first start. */
@@ -39,54 +52,102 @@ export class Supervisor {
   readonly #charge: Charge;
   readonly #first = Promise.withResolvers<void>();
   readonly #leaving = new Set<Promise<void>>();
+  #member: Member | undefined;
+  /** Why the member is to be replaced, if it is. */
+  #reason: string | undefined;
   #failures = 0;
+  /** Aborted when the present step is overtaken: a worker was put here, or the host's life has ended. */
+  #step = new AbortController();
 
   constructor(charge: Charge) {
     this.#charge = charge;
+    charge.life.addEventListener("abort", () => this.#step.abort(), { once: true });
     this.first = this.#first.promise;
-    this.done = this.#run()
-      .then(() => Promise.all(this.#leaving))
-      .then(() => undefined);
+    this.done = this.#run();
+  }
+
+  /** The worker in this place, if there is one. */
+  get worker(): Worker | undefined {
+    return this.#member?.worker;
+  }
+
+  /**
+   * Puts a worker here, in place of the one that is here, which may finish its calls, and of one
+   * that is being started. Settles when the old one takes no calls any more.
+   */
+  adopt(booted: Booted): Promise<void> {
+    const old = this.#member;
+    this.#admit(booted);
+    this.#first.resolve();
+    this.#failures = 0;
+    this.#step.abort();
+    return this.#dismiss(old, "was cut off by a reload");
+  }
+
+  /** Has this place get a worker of the current generation, however many attempts it takes. */
+  renew(): void {
+    this.#reason ??= "a reload";
+    this.#step.abort();
   }
 
   async #run(): Promise<void> {
-    /** To be drained when its replacement is ready. */
-    let leaving: Member | undefined;
-    while (await this.#pause()) {
-      const booted = await this.#boot();
-      if (booted === undefined) continue;
-      if (this.#charge.life.aborted) {
-        await booted.worker.stop();
-        break;
-      }
-      const began = performance.now();
-      const member = this.#admit(booted);
-      this.#dismiss(leaving);
-      leaving = await this.#watch(member);
-      const steady = leaving !== undefined || performance.now() - began >= steadyTime;
-      this.#failures = steady ? 0 : this.#failures + 1;
+    const { life } = this.#charge;
+    while (!life.aborted) {
+      this.#step = new AbortController();
+      const { signal } = this.#step;
+      if (this.#member === undefined || this.#reason !== undefined) await this.#fill(signal);
+      else await this.#watch(this.#member, signal);
     }
-    this.#dismiss(leaving);
+    void this.#dismiss(this.#member, "was cut off");
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  }
+
+  /** Makes one attempt to start a worker. Until it is ready the one to be replaced stays. */
+  async #fill(over: AbortSignal): Promise<void> {
+    await this.#pause(over);
+    const pass = await this.#overlap(over);
+    const booted = over.aborted ? undefined : await this.#boot(over);
+    if (booted === undefined || over.aborted) {
+      await booted?.worker.stop();
+      pass?.leave();
+      return;
+    }
+    const old = this.#member;
+    const why = `was cut off when its worker was replaced (${this.#reason})`;
+    this.#admit(booted);
+    void this.#dismiss(old, why).then(() => pass?.leave());
   }
 
   /**
    * Waits before the next start, longer after each failure in a row, with jitter so that workers
-   * that died together do not start together. Settles with false when the host's life has ended.
+   * that died together do not start together.
    */
-  async #pause(): Promise<boolean> {
-    const { life } = this.#charge;
-    if (this.#failures < 2 || life.aborted) return !life.aborted; // one death is made good at once
+  async #pause(over: AbortSignal): Promise<void> {
+    if (this.#failures < 2) return; // one death is made good at once
     const wait = Math.min(lastBackoff, firstBackoff * 2 ** (this.#failures - 2));
-    await sleep(wait * (0.5 + Math.random() / 2), life);
-    return !life.aborted;
+    await sleep(wait * (0.5 + Math.random() / 2), over);
   }
 
-  async #boot(): Promise<Booted | undefined> {
+  /** Waits until a worker may be started beside the present one, if that one takes calls. */
+  async #overlap(over: AbortSignal): Promise<Pass | undefined> {
+    if (this.#member === undefined || this.#member.slot.draining) return undefined;
+    const pass = this.#charge.spare.pass();
+    await firstOf(over, pass.entered, this.#member.worker.ended);
+    return pass;
+  }
+
+  async #boot(over: AbortSignal): Promise<Booted | undefined> {
+    const { life, generation, refused, logger } = this.#charge;
+    if (refused) {
+      const words = "starting a worker after a failed reload: it may load the files that failed";
+      logger.warn({ generation: generation.number }, words);
+    }
     try {
-      const booted = await boot(this.#charge);
+      const booted = await boot(this.#charge, generation, over);
       this.#first.resolve();
       return booted;
     } catch (error) {
+      if (over.aborted && !life.aborted) return undefined;
       this.#failures++;
       this.#first.reject(error);
       this.#noteFailure(error as RootbridgeError);
@@ -106,69 +167,77 @@ export class Supervisor {
   }
 
   /** Lets calls reach a worker. */
-  #admit({ worker, methods }: Booted): Member {
+  #admit({ worker, methods }: Booted): void {
     const { pool, counters, logger, settings, onMethods } = this.#charge;
+    const generation = worker.generation.number;
     onMethods(methods);
     counters.boots++;
-    logger.debug({ worker: worker.pid, methods: methods.length }, "worker ready");
+    logger.debug({ worker: worker.pid, generation, methods: methods.length }, "worker ready");
     const slot = pool.add(worker, settings.concurrency);
     worker.place = {
       drain: () => pool.drain(slot),
       pause: () => pool.pause(slot),
       resume: () => pool.resume(slot),
     };
-    return { worker, slot };
+    this.#member = { worker, slot, since: performance.now() };
+    this.#reason = undefined;
   }
 
-  /** Settles when a worker has to be replaced: with it, if it goes on meanwhile. */
-  async #watch(member: Member): Promise<Member | undefined> {
-    const { worker, slot } = member;
-    const { pool, counters, logger, life } = this.#charge;
-    const ended = Symbol("ended");
-    const reason = await Promise.race([worker.ended.then(() => ended), worker.retired]);
-    if (life.aborted) return member;
+  /** Settles when the worker has to be replaced, or the step is over. */
+  async #watch({ worker, slot, since }: Member, over: AbortSignal): Promise<void> {
+    const { pool, counters, logger } = this.#charge;
+    const ended = worker.ended.then(() => undefined);
+    const reason = await firstOf(over, ended, worker.retired);
+    if (over.aborted) return;
     counters.restarts++;
-    if (reason !== ended) {
+    // One that leaves without being asked to does so because it is about to crash.
+    const steady = performance.now() - since >= steadyTime || !slot.draining;
+    this.#failures = steady ? 0 : this.#failures + 1;
+    this.#reason = reason;
+    if (reason !== undefined) {
       logger.info({ worker: worker.pid, reason }, "worker will be replaced");
-      return member;
+      return;
     }
+    this.#member = undefined;
     pool.remove(slot);
     const error = await worker.epitaph();
     logger.warn({ worker: worker.pid, error: error.toLog() }, "worker ended and will be replaced");
-    return undefined;
   }
 
-  /** Lets a worker, if there is one, finish the calls that somebody waits for, and ends it. */
-  #dismiss(member: Member | undefined): void {
-    if (member === undefined) return;
-    this.#charge.pool.drain(member.slot);
-    const ending = this.#end(member);
-    this.#leaving.add(ending);
-    void ending.then(() => this.#leaving.delete(ending));
+  /**
+   * Lets a worker, if there is one, finish the calls that somebody waits for, and ends it. Settles
+   * when it takes no calls any more.
+   */
+  #dismiss(member: Member | undefined, why: string): Promise<void> {
+    if (member === undefined) return Promise.resolve();
+    const pass = this.#charge.lingering.pass();
+    const drained = this.#drain(member, pass);
+    const gone = drained
+      .then(() => this.#end(member, why))
+      .finally(() => {
+        pass.leave();
+        this.#leaving.delete(gone);
+      });
+    this.#leaving.add(gone);
+    return drained;
   }
 
-  async #end({ worker, slot }: Member): Promise<void> {
+  async #drain({ worker, slot }: Member, pass: Pass): Promise<void> {
+    const { life, pool } = this.#charge;
+    if (!slot.draining) await firstOf(life, pass.entered, worker.ended);
+    pool.drain(slot);
+  }
+
+  async #end({ worker, slot }: Member, why: string): Promise<void> {
     const { settings, pool, life } = this.#charge;
+    const { drainTimeout } = settings;
     const over = new AbortController();
-    const limit = sleep(settings.drainTimeout, AbortSignal.any([life, over.signal]));
-    await Promise.race([worker.connection.quiet(), worker.ended, limit]);
+    const limit = sleep(drainTimeout, AbortSignal.any([life, over.signal]));
+    await Promise.race([worker.quiet(), worker.ended, limit]);
     over.abort();
-    if (!life.aborted) await worker.stop(); // else the host drains and stops it
+    const words = `the call ${why}: its worker had ${drainTimeout} ms to finish (option drainTimeout); the function may have run`;
+    if (!life.aborted) await worker.cutOff(words); // else the host drains and stops it
     await worker.ended;
     pool.remove(slot);
   }
-}
-
-/** Waits for a time in milliseconds, or until the signal aborts. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    signal.addEventListener("abort", wake, { once: true });
-    if (signal.aborted) wake();
-  });
 }

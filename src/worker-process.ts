@@ -3,6 +3,7 @@ import { finished, type Readable, type Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import type { Generation } from "./generation.ts";
 import { LineCutter } from "./line-cutter.ts";
 import type { Settings } from "./options.ts";
 
@@ -26,25 +27,35 @@ export interface WorkerProcess {
   stderrTail(): string;
   /** Signals the worker and all descendants that stayed in its process group. */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
+  /** Asks the worker to have itself replaced, by SIGUSR2. Never on Windows. */
+  askForReplacement(): void;
   /** Closes its streams, whoever else may hold them. */
   discard(): void;
 }
 
 /**
- * Starts a worker. On POSIX it is a shell that becomes the worker: Node gives its
+ * Starts a worker of a generation. On POSIX it is a shell that becomes the worker: Node gives its
  * children sockets, which a worker can't move aside by itself. So the shell hands the protocol over
  * on descriptors 3 and 4, with /dev/null as stdin and stderr as stdout.
  */
-export function spawnWorker(settings: Settings, onStderr: (line: string) => void): WorkerProcess {
+export function spawnWorker(
+  settings: Settings,
+  generation: Generation,
+  onStderr: (line: string) => void,
+): WorkerProcess {
   const guard = startGuard();
-  const subprocess = launch(settings);
+  const subprocess = launch(settings, generation);
   const gone = awaitExit(subprocess);
   guard.watch(subprocess.pid);
   subprocess.stdin.on("error", ignore);
   let alive = subprocess.pid !== undefined;
+  const signal = (target: number, name: NodeJS.Signals): void => {
+    if (alive) kill(target, name); // later its id may belong to another
+  };
+  const pid = subprocess.pid ?? 0;
   void gone.then(() => {
-    if (alive) kill(-(subprocess.pid ?? 0), "SIGKILL"); // what it left in its group
-    alive = false; // its id may belong to another soon
+    signal(-pid, "SIGKILL"); // what it left in its group
+    alive = false;
   });
   const exited = gone.then(async (exit) => {
     await Promise.all([drain(subprocess.stderr), guard.dismiss()]);
@@ -58,6 +69,9 @@ export function spawnWorker(settings: Settings, onStderr: (line: string) => void
     stderrTail: readStderr(subprocess.stderr, onStderr),
     kill: (name) => {
       if (alive) subprocess.kill(name);
+    },
+    askForReplacement: () => {
+      if (process.platform !== "win32") signal(pid, "SIGUSR2");
     },
     discard: () => {
       for (const stream of subprocess.stdio) stream?.destroy();
@@ -77,9 +91,9 @@ export async function nodeVersion(node: string): Promise<string> {
 
 type Subprocess = ReturnType<typeof launch>;
 
-function launch(settings: Settings) {
-  return execa(...commandLine(settings), {
-    cwd: settings.dir,
+function launch(settings: Settings, generation: Generation) {
+  return execa(...commandLine(settings, generation), {
+    cwd: generation.dir,
     env: environment(settings),
     extendEnv: !settings.replaceEnv,
     stdio: "pipe",
@@ -99,13 +113,13 @@ const workerProgram = fileURLToPath(
 const shell = "/bin/sh";
 const moveStdio = `exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
 
-function commandLine(settings: Settings): [string, string[]] {
-  const [program = "", ...args] = settings.command ?? nodeCommand(settings);
+function commandLine(settings: Settings, generation: Generation): [string, string[]] {
+  const [program = "", ...args] = settings.command ?? nodeCommand(settings, generation);
   if (!hasShell() || settings.command !== undefined) return [program, args];
   return [shell, ["-c", moveStdio, "rootbridge", program, ...args]];
 }
 
-function nodeCommand({ node, nodeArgs, entry }: Settings): string[] {
+function nodeCommand({ node, nodeArgs }: Settings, { entry }: Generation): string[] {
   return [node, ...nodeArgs, workerProgram, ...(entry === undefined ? [] : [entry])];
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type Frame, FrameError, Kind } from "../protocol/frame.ts";
 import {
   type CancelMeta,
@@ -10,6 +11,7 @@ import {
 } from "../protocol/message.ts";
 import { Connection, type ConnectionHandler, type InFlight } from "./connection.ts";
 import { type ErrorObject, parseError, RootbridgeError } from "./error.ts";
+import type { Generation } from "./generation.ts";
 import { checkHello } from "./hello.ts";
 import { LineCutter } from "./line-cutter.ts";
 import type { WorkerLog } from "./log.ts";
@@ -49,6 +51,7 @@ const drainTime = 500;
 
 /** One worker process and its connection, from spawn to end. */
 export class Worker {
+  readonly generation: Generation;
   readonly process: WorkerProcess;
   readonly connection: Connection;
   /** Rejects when the worker ends before it is ready, or breaks the protocol. */
@@ -76,10 +79,13 @@ export class Worker {
   #killed: RootbridgeError | undefined;
   /** Settles when the next call may be sent by `runInTurn`. */
   #turn: Promise<void> = Promise.resolve();
+  /** Calls that wait for their turn. */
+  #unsent = 0;
 
-  constructor(around: Surroundings) {
+  constructor(around: Surroundings, generation: Generation) {
     this.#around = around;
-    this.process = spawnWorker(around.settings, (line) => around.log.stderr(line));
+    this.generation = generation;
+    this.process = spawnWorker(around.settings, generation, (line) => around.log.stderr(line));
     this.ready = this.#ready.promise;
     this.retired = this.#retired.promise;
     this.ended = this.#over.promise.then((reason) => this.#finish(reason));
@@ -121,6 +127,7 @@ export class Worker {
       };
       const answer = (frame: Frame): void => {
         try {
+          request.repliedBy(this.generation.number, this.pid);
           resolve(request.take(frame));
         } catch (error) {
           reject(error);
@@ -141,16 +148,33 @@ export class Worker {
     const before = this.#turn;
     const turn = Promise.withResolvers<void>();
     this.#turn = turn.promise;
+    this.#unsent++;
     await Promise.race([before, aborted(request.signal)]);
+    this.#unsent--;
     const result = this.run(request, release);
     void this.connection.ping().then(turn.resolve);
     return result;
+  }
+
+  /** Settles once nobody waits for a call on this worker, be it sent or about to be. */
+  async quiet(): Promise<void> {
+    await setImmediate(); // who was just given a place here sends its call first
+    do {
+      await this.#turn;
+      await this.connection.quiet();
+    } while (this.#unsent > 0);
   }
 
   /** Ends the worker at once. Only the first reason counts. */
   kill(reason: RootbridgeError): void {
     this.#killed ??= reason;
     this.process.kill("SIGKILL");
+  }
+
+  /** Ends the worker like `stop`. Calls that are still on it fail with `worker_crashed` and say why. */
+  cutOff(message: string): Promise<void> {
+    this.#killed ??= this.#sign({ code: "worker_crashed", message });
+    return this.stop();
   }
 
   /** Ends the worker in order: goaway, end of stdin, TERM after `killGrace`, KILL after another. */

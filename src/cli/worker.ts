@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RootbridgeError } from "../error.ts";
+import { locate } from "../generation.ts";
 import { type Callee, serveLines } from "../lines.ts";
 import { type Options, settle } from "../options.ts";
 import { spawnWorker } from "../worker-process.ts";
@@ -36,7 +37,8 @@ async function firstByte(input: Readable): Promise<number | undefined> {
  */
 async function passFrames(options: Options): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const { input, output, exited } = spawnWorker(settle(options), (line) => {
+  const settings = settle(options);
+  const { input, output, exited } = spawnWorker(settings, locate(settings, 1), (line) => {
     stderr.write(`${line}\n`);
   });
   void pipeline(stdin, input).catch(() => undefined); // the worker's end tells the same
