@@ -1,5 +1,6 @@
 import { loadMsgpack } from "../protocol/codec.ts";
 import { RootbridgeError } from "./error.ts";
+import type { FileWatch } from "./file-watch.ts";
 import { Gate } from "./gate.ts";
 import { type Generation, locate } from "./generation.ts";
 import { helloOf } from "./hello.ts";
@@ -25,7 +26,10 @@ export async function start(options: Options): Promise<Host> {
   const settings = settle(options);
   const logger = guarded(options.logger ?? (await import("./logger.ts")).createLogger());
   if (settings.codec === "msgpack") await loadMsgpack();
-  const host = new Host(settings, locate(settings, 1), logger);
+  const watch = settings.watch ? new (await import("./file-watch.ts")).FileWatch() : undefined;
+  const generation = locate(settings, 1);
+  await watch?.aim(generation.packageDir); // before the files are loaded
+  const host = new Host(settings, generation, logger, watch);
   try {
     await host.ready;
     return host;
@@ -51,6 +55,7 @@ export class Host {
   readonly #charge: Charge;
   readonly #supervisors: readonly Supervisor[];
   readonly #reloader: Reloader;
+  readonly #watch: FileWatch | undefined;
   readonly #forgetSignal: () => void;
   #methods: readonly string[] = [];
   /** Calls that somebody waits for. */
@@ -59,7 +64,7 @@ export class Host {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(settings: Settings, generation: Generation, logger: Logger) {
+  constructor(settings: Settings, generation: Generation, logger: Logger, watch?: FileWatch) {
     this.#settings = settings;
     this.#pool = new Pool({
       queueLimit: settings.queueLimit,
@@ -88,10 +93,13 @@ export class Host {
       () => new Supervisor(this.#charge),
     );
     this.ready = firstReady(this.#supervisors);
-    this.#reloader = new Reloader({ charge: this.#charge, supervisors: this.#supervisors });
-    this.#forgetSignal = settings.reloadOnSignal
-      ? onReloadSignal(() => void this.reload().catch(() => undefined)) // which logs it
-      : () => undefined;
+    this.#reloader = new Reloader({
+      charge: this.#charge,
+      supervisors: this.#supervisors,
+      onLocated: async ({ packageDir }) => watch?.aim(packageDir),
+    });
+    this.#watch = watch;
+    this.#forgetSignal = this.#reloadUnasked(logger);
   }
 
   /** Functions that the code exports, sorted, nested ones with dots. Others may be callable too. */
@@ -124,9 +132,9 @@ export class Host {
 
   /**
    * Replaces all workers by ones that load the files as they are now. Settles when every worker that
-   * takes calls is a new one; old ones may still finish their calls, within the option
-   * `drainTimeout`. No call fails for it. One reload runs at a time: whoever asks meanwhile gets the
-   * one after it, together with all others who do.
+   * takes calls is a new one; old ones may still finish their calls. No call fails for it but one
+   * that takes longer than the option `drainTimeout` to finish: that one with `worker_crashed`. One
+   * reload runs at a time: whoever asks meanwhile gets the one after it, with all others who do.
    *
    * A first worker shows that the new code loads. Where it does not, nothing changes for the calls,
    * and the promise rejects with `boot_failed`, with the JavaScript error as cause and the worker's
@@ -215,12 +223,25 @@ export class Host {
     return worker.run(request, release);
   }
 
+  /** Lets signals and changed files lead to reloads, which tell of their failures in the log. */
+  #reloadUnasked(logger: Logger): () => void {
+    const reload = (): void => void this.reload().catch(() => undefined);
+    if (this.#watch) {
+      this.#watch.onChange = reload;
+      this.#watch.onError = (error) => {
+        logger.warn({ error: String(error) }, "some changes of files may go unseen (option watch)");
+      };
+    }
+    return this.#settings.reloadOnSignal ? onReloadSignal(reload) : () => undefined;
+  }
+
   async #shutdown(timeout: number): Promise<void> {
     this.#pool.close(new RootbridgeError({ code: "closed", message: "the host is closed" }));
     this.#life.abort();
+    const idle = Promise.all([this.#watch?.close(), this.#reloader.done()]);
     const drained = await within(timeout, this.#quiet());
     await Promise.all(this.#pool.resources().map((worker) => worker.stop()));
-    await Promise.all([this.#reloader.done(), ...this.#supervisors.map(({ done }) => done)]);
+    await Promise.all([idle, ...this.#supervisors.map(({ done }) => done)]);
     this.#forgetSignal();
     if (drained) return;
     const message = `calls were still in flight after ${timeout} ms and were cut off`;

@@ -62,6 +62,13 @@ export interface Options {
    * that come during a reload lead to one more after it. No effect on Windows. Default: false.
    */
   readonly reloadOnSignal?: boolean;
+  /**
+   * Reloads when a file in the package of `entry` was added, changed or removed, 100 ms after the
+   * last of several changes; a failure is logged. Left out are `node_modules`, folders and files
+   * whose name begins with a dot, and what symlinks lead to. Meant for development: files that the
+   * code itself writes into its package lead to a reload too. Only with `entry`. Default: false.
+   */
+  readonly watch?: boolean;
   /** Gets the workers' console lines and the host's own. Default: JSON lines on stderr. */
   readonly logger?: Logger;
 }
@@ -90,6 +97,7 @@ export interface Settings {
   readonly maxPayload: number;
   readonly inTurn: boolean;
   readonly reloadOnSignal: boolean;
+  readonly watch: boolean;
 }
 
 /** Checks options and fills in defaults. Throws `invalid_argument`. */
@@ -101,6 +109,9 @@ export function settle(options: Options): Settings {
   const { logger: _, entry, source, command, ...rest } = checked.data;
   if ([entry, source, command].filter((way) => way !== undefined).length !== 1) {
     throw invalid("expected exactly one of entry, source and command");
+  }
+  if (rest.watch && entry === undefined) {
+    throw invalid("watch: expected entry too, there are no files to watch for source and command");
   }
   const dir = rest.dir ?? (entry === undefined ? "." : undefined);
   return { ...rest, entry: absolute(entry), source, command, dir: absolute(dir) };
@@ -132,6 +143,7 @@ const optionsSchema = z.strictObject({
   maxPayload: z.int().min(MIN_MAX_PAYLOAD).max(MAX_MAX_PAYLOAD).default(DEFAULT_MAX_PAYLOAD),
   inTurn: z.boolean().default(false),
   reloadOnSignal: z.boolean().default(false),
+  watch: z.boolean().default(false),
   logger: z.unknown().optional(),
 });
 

@@ -8,6 +8,8 @@ import { firstOf } from "./wait.ts";
 export interface Fleet {
   readonly charge: Charge;
   readonly supervisors: readonly Supervisor[];
+  /** Awaited before the files of a generation are loaded. */
+  onLocated(generation: Generation): Promise<void>;
 }
 
 /**
@@ -74,6 +76,7 @@ export class Reloader {
   async #replaceAll(): Promise<void> {
     const { charge, supervisors } = this.#fleet;
     const next = this.#locate();
+    await this.#fleet.onLocated(next);
     const [first, ...others] = [...supervisors].sort(emptyFirst);
     if (first) await this.#replace(first, next);
     let failure: RootbridgeError | undefined;
