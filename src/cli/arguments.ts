@@ -49,6 +49,7 @@ export const flags = {
     of: "ARG",
     help: "argument for Node, as in --node-arg=--no-warnings; may be repeated",
   },
+  watch: { type: "boolean", help: "reload when a file in the package of FILE changes" },
   json: { type: "boolean", help: "results on one line, errors and log lines as JSON" },
   help: { type: "boolean", short: "h", help: "show this and exit" },
   version: { type: "boolean", help: "show the version and exit" },
@@ -116,6 +117,7 @@ function optionsOf(values: ReturnType<typeof parse>["values"], entry: string): O
     ...(node === undefined ? {} : { node }),
     ...(convention === undefined ? {} : { convention: convention as Convention }),
     ...(codec === undefined ? {} : { codec: codec as Codec }),
+    ...(values.watch ? { watch: true } : {}),
     ...time("callTimeout", "timeout", values.timeout),
     ...time("bootTimeout", "boot-timeout", values["boot-timeout"]),
   };

@@ -31,6 +31,7 @@ async function run(given: Arguments, report: Report): Promise<number> {
   if (version) return print(`rootbridge ${ownVersion()}\n`);
   if (help || command === undefined) return print(usage(command));
   requireNode();
+  if (command === "worker") outliveReloads();
   const perform = await load[command]();
   return perform(given, report);
 }
@@ -41,6 +42,11 @@ function requireNode(): void {
   throw new UsageError(
     `the rootbridge command needs Node ${OLDEST_NODE} or newer, and was started with ${process.version}; --node chooses another for the worker`,
   );
+}
+
+/** Until the code is loaded there is nothing to reload, and once it has ended neither. */
+function outliveReloads(): void {
+  if (process.platform !== "win32") process.on("SIGUSR2", () => undefined);
 }
 
 /** Loaded when asked for: help and complaints about usage need no host. */

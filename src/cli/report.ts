@@ -8,7 +8,10 @@ export interface Report {
   error(error: unknown): void;
 }
 
-/** Text for people. The host's own lines are left out: what matters of them is in the errors. */
+/**
+ * Text for people. The host's own lines are left out, but for those of reloads that failed: what
+ * matters of the others is in the errors.
+ */
 export const textReport: Report = {
   logger: {
     debug: printLine,
@@ -29,19 +32,23 @@ export async function jsonReport(): Promise<Report> {
 }
 
 /** What the code printed has a source; it is shown as it is. */
-function printLine(fields: object, message: string): void {
-  if ("source" in fields) print(message);
+function printLine(fields: { source?: string; reload?: string }, message: string): void {
+  if (fields.source !== undefined) print(message);
+  if (fields.reload === "failed") print(`${label()} ${message}`);
 }
 
 function print(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+function label(): string {
+  return styleText("red", "error:", { stream: process.stderr });
+}
+
 function describeError(error: unknown): string {
-  const label = styleText("red", "error:", { stream: process.stderr });
-  if (!(error instanceof RootbridgeError)) return `${label} ${textOf(error)}`;
+  if (!(error instanceof RootbridgeError)) return `${label()} ${textOf(error)}`;
   const { stack, cause, errors } = error.toJSON();
-  const parts = [`${label} ${error.message}`, ...frames(stack)];
+  const parts = [`${label()} ${error.message}`, ...frames(stack)];
   return [...parts, ...inner("cause", cause), ...inners(errors)].join("\n");
 }
 

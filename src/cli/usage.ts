@@ -27,8 +27,9 @@ are; errors and what the code prints go to stderr.`,
     more: `Each line of stdin is a request {"method","data","timeout","trace_id"}, each line of stdout its
 answer, in the same order. Exits with 0 if the last answer was a result, else with 1. When the
 first byte of stdin is FF, frames of the Rootbridge protocol pass through to a worker, so that
-any host can start this as its worker program.`,
-    flags: [...common, "json", "help"],
+any host can start this as its worker program. SIGUSR2 makes it reload FILE: lines that run finish
+with the code as it was, and it goes on with that if the new code does not load.`,
+    flags: [...common, "watch", "json", "help"],
     example: `echo '{"method":"validate","data":{"email":"a@b.c"}}' | rootbridge worker legacy/index.js`,
   },
   methods: {

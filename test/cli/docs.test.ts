@@ -29,8 +29,10 @@ describe("docs/cli.md", () => {
   });
 
   test("names every flag that help does", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [cli, "call", "--help"]);
-    for (const [flag] of stdout.matchAll(/--[a-z-]+/g)) assert.ok(page.includes(flag), flag);
+    for (const command of ["call", "worker", "methods"]) {
+      const { stdout } = await promisify(execFile)(process.execPath, [cli, command, "--help"]);
+      for (const [flag] of stdout.matchAll(/--[a-z-]+/g)) assert.ok(page.includes(flag), flag);
+    }
   });
 });
 
