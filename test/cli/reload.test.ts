@@ -104,6 +104,7 @@ describe("rootbridge worker, fed lines, on SIGUSR2", { concurrency: 3 }, () => {
     const session = new Session(t, releases);
     const pid = await session.ask("pid");
     session.send("hold", releases.path("flag"));
+    await until(() => existsSync(releases.path("flag.held")), "the line runs");
     releases.deploy(2);
     session.signal();
     await until(() => releases.pids().length === 2, "the new code is being loaded");

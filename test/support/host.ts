@@ -88,11 +88,11 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    const state = execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+    return !state.trim().startsWith("Z");
   } catch {
-    return false;
+    return false; // also when it ended before ps looked
   }
-  const state = execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-  return !state.trim().startsWith("Z");
 }
 
 /** A folder that is gone after the test. */

@@ -73,6 +73,7 @@ exports.work = async ({ n, milliseconds }) => {
   return { n, versions: [version, require("./lazy.js")], pid: process.pid };
 };
 exports.hold = async (path) => {
+  appendFileSync(path + ".held", "");
   while (!existsSync(path)) await sleep(5);
   return version;
 };
