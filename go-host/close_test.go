@@ -96,7 +96,7 @@ func TestCloseEndsWorkersThatIgnoreEverything(t *testing.T) {
 	host := start(t, `
 		import { spawn } from 'node:child_process';
 		process.on('SIGTERM', () => {}); process.on('exit', () => { for (;;); });
-		const child = spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')"], { stdio: ['ignore', 'pipe', 'ignore'] });
+		const child = spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')"], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
 		await new Promise((r) => child.stdout.once('data', r));
 		export const echo = (v) => v;`, with(func(o *rootbridge.Options) { o.KillGrace = 100 * time.Millisecond }))
 	if got := call[int](t, host, "echo", 1); got != 1 {
@@ -110,7 +110,11 @@ func TestTheTestHelperFailsATestThatLeavesAProcess(t *testing.T) {
 	inner := &recorder{TB: t}
 	host := rootbridgetest.Start(inner, `
 		import { spawn } from 'node:child_process';
-		export const leave = () => { const c = spawn('sleep', ['4'], { detached: true, stdio: 'ignore' }); c.unref(); return c.pid; };`, onTestNode)
+		const { ROOTBRIDGE_WORKER, ...env } = process.env; // by which the host would find it
+		export const leave = () => {
+			const parent = spawn('sh', ['-c', 'sleep 4 &'], { detached: true, stdio: 'ignore', env });
+			return new Promise((resolve) => parent.on('exit', () => resolve(parent.pid)));
+		};`, onTestNode)
 	if pid := call[int](t, host, "leave", nil); pid == 0 {
 		t.Error("nothing was started")
 	}

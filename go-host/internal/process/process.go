@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
+	"syscall"
 	"time"
 )
 
-// drainTime is how long, after a process has ended, its output is still read. Everything that it wrote itself is in the
-// pipes by then; only a descendant that kept their ends can make the wait this long.
+// drainTime is how long output is still read when nobody is left who should write: everything that was written is in the
+// pipes by then, but a descendant that could not be found may keep their ends.
 const drainTime = 250 * time.Millisecond
 
 // Command says what to start.
@@ -25,14 +27,25 @@ type Command struct {
 }
 
 // Process is a running worker. Stdin and Stdout are its pipes; its stderr is kept by Stderr.
+//
+// It ends with all its descendants. On Linux these are found, in whatever session or process group, by their parents, by
+// the leaders of their sessions and groups, and by ROOTBRIDGE_WORKER in the environment that they inherit. Not found is
+// who has another environment, has left the worker's session and group, and whose parents ended before the worker did: to
+// outlive its worker, a process must do all three. Neither is what another program starts on the worker's behalf (a
+// container, a systemd unit). What runs as another user can't be killed; what hangs in the kernel is waited for only a
+// short time. Where /proc does not list this program, and on other Unix systems, only the worker's process group ends
+// with it, on Windows only the worker.
 type Process struct {
 	Stdin  *os.File
 	Stdout *os.File
 	Stderr *Tail
 
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has been waited for
-	done   chan struct{} // closed when, besides, its stderr has been read
+	cmd     *exec.Cmd
+	tree    *tree
+	killing sync.Once
+	killed  chan struct{} // closed by Kill
+	exited  chan struct{} // closed when the process itself has been waited for
+	done    chan struct{} // closed when, besides, its descendants are gone and its stderr has been read
 }
 
 // start runs on the Spawner's goroutine.
@@ -42,7 +55,8 @@ func start(command Command, onStderr func(pid int, line []byte)) (*Process, erro
 	stdoutR, stdoutW := opened.pipe()
 	stderrR, stderrW := opened.pipe()
 	cmd := exec.Command(command.Path, command.Args...) //nolint:noctx // the caller names the program; it outlives every context
-	cmd.Env, cmd.Dir = command.Env, command.Dir
+	mark := newMark()
+	cmd.Env, cmd.Dir = withMark(command.Env, mark), command.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdinR, stdoutW, stderrW
 	cmd.SysProcAttr = attributes()
 	codeW := opened.code(cmd, command.Code)
@@ -62,9 +76,11 @@ func start(command Command, onStderr func(pid int, line []byte)) (*Process, erro
 	pid := cmd.Process.Pid
 	p := &Process{
 		Stdin: stdinW, Stdout: stdoutR, Stderr: NewTail(func(line []byte) { onStderr(pid, line) }),
-		cmd: cmd, exited: make(chan struct{}), done: make(chan struct{}),
+		cmd: cmd, tree: newTree(cmd, mark),
+		killed: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{}),
 	}
 	go p.wait(stderrR)
+	go p.killWhenAsked()
 	return p, nil
 }
 
@@ -118,7 +134,7 @@ func writeCode(w *os.File, code []byte) {
 	_ = w.Close()
 }
 
-// wait reads stderr to its end, ends what the process left in its group, and reaps it.
+// wait reads stderr to its end, reaps the process, and ends what it left.
 func (p *Process) wait(stderr *os.File) {
 	copied := make(chan struct{})
 	go func() {
@@ -126,12 +142,22 @@ func (p *Process) wait(stderr *os.File) {
 		_, _ = io.Copy(p.Stderr, stderr)
 		p.Stderr.Flush()
 	}()
-	reap(p.cmd)
+	p.tree.await()
 	close(p.exited)
-	time.AfterFunc(drainTime, func() { closeAll([]*os.File{stderr, p.Stdout}) })
+	time.AfterFunc(drainTime, func() { _ = p.Stdout.Close() }) // the process alone has something to say there
+	p.tree.clear()
+	time.AfterFunc(drainTime, func() { _ = stderr.Close() })
 	<-copied
 	_ = stderr.Close()
 	close(p.done)
+}
+
+func (p *Process) killWhenAsked() {
+	select {
+	case <-p.killed:
+		p.tree.kill()
+	case <-p.done:
+	}
 }
 
 // PID is the process's id.
@@ -140,7 +166,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Exited is closed when the process itself has ended. Its output may still be unread.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Done is closed when the process has ended and its stderr has been read.
+// Done is closed when, besides, nothing is left of its descendants and its stderr has been read.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Exit describes how the process ended: "exit status 1", "signal: killed". It may be called after Exited is closed.
@@ -149,15 +175,41 @@ func (p *Process) Exit() string { return p.cmd.ProcessState.String() }
 // ExitCode is the exit code, or -1 if a signal ended the process. It may be called after Exited is closed.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// Kill ends the process and its process group at once.
-func (p *Process) Kill() { p.signal(kill) }
+// EndedBy tells whether a signal, sent by whomever, ended the process. It may be called after Exited is closed. On Windows
+// no signal does.
+func (p *Process) EndedBy(signal os.Signal) bool {
+	if p.cmd.ProcessState == nil { // somebody else has waited for it
+		return false
+	}
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && os.Signal(status.Signal()) == signal
+}
 
-// Stop ends the process: it closes its stdin, asks it to terminate after grace, kills it after another grace, and returns
-// when it has been waited for.
+// RSS is the memory that the process itself has in RAM, in bytes. ok is false when it has ended, and on other systems than
+// Linux.
+func (p *Process) RSS() (bytes int64, ok bool) { return p.tree.rss() }
+
+// Stopped tells whether SIGSTOP, or a debugger, has stopped the process. On other systems than Linux that is not known, and
+// the answer false.
+func (p *Process) Stopped() bool { return p.tree.stopped() }
+
+// ReapOrphans reaps descendants that have ended and whose parent ended before: where this program is PID 1 of a container,
+// or a subreaper, they become its children and stay zombies until it waits for them. It is meant to be called every few
+// seconds while the process runs, does nothing in any other program, and never touches children that the program started
+// elsewhere. A descendant that left the process group and session, and that began and ended between two calls, is not
+// recognized: a container that starts many of those needs an init process (docker run --init).
+func (p *Process) ReapOrphans() { p.tree.reapOrphans() }
+
+// Kill ends the process and its descendants, and does not wait for that.
+func (p *Process) Kill() { p.killing.Do(func() { close(p.killed) }) }
+
+// Stop ends the process and its descendants, and returns when they are gone. It closes the process's stdin; if it has not
+// ended after grace, it asks all of them to terminate, and kills those that are left after another grace. What a process
+// leaves that ends by itself is killed at once.
 func (p *Process) Stop(grace time.Duration) {
 	_ = p.Stdin.Close()
 	if !p.ExitsWithin(grace) {
-		p.signal(terminate)
+		p.tree.terminate(grace)
 		if !p.ExitsWithin(grace) {
 			p.Kill()
 		}
@@ -174,14 +226,6 @@ func (p *Process) ExitsWithin(d time.Duration) bool {
 		return true
 	case <-timer.C:
 		return false
-	}
-}
-
-func (p *Process) signal(send func(*os.Process) error) {
-	select {
-	case <-p.exited: // its id may belong to another by now
-	default:
-		_ = send(p.cmd.Process)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 // The program itself is killed here, so it runs as a process of its own: this test's binary in another role.
 func TestWorkersEndWhenTheirHostIsKilled(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("PROCESS_TEST_ROLE") == "host" {
+	if os.Getenv(role) == "host" {
 		playHost()
 	}
 	self := exec.Command(os.Args[0], "-test.run=^TestWorkersEndWhenTheirHostIsKilled$")
-	self.Env = append(os.Environ(), "PROCESS_TEST_ROLE=host")
+	self.Env = append(os.Environ(), role+"=host")
 	stdout, err := self.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

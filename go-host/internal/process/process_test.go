@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -127,7 +128,25 @@ func TestCodeIsHandedOverOnDescriptor3(t *testing.T) {
 	p.Discard()
 }
 
-func TestAMissingProgramIsAnErrorThatLeavesNoDescriptor(t *testing.T) {
+func TestAProcessTellsWhichSignalEndedIt(t *testing.T) {
+	t.Parallel()
+	cases := map[string][]os.Signal{ // the signals that end it
+		"kill -KILL $$": {syscall.SIGKILL},
+		"kill -TERM $$": {syscall.SIGTERM},
+		"exit 137":      nil,
+	}
+	for script, signals := range cases {
+		p := shell(t, script)
+		<-p.Exited()
+		for _, signal := range []os.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+			if p.EndedBy(signal) != slices.Contains(signals, signal) {
+				t.Errorf("%s: ended by %v is %v", script, signal, p.EndedBy(signal))
+			}
+		}
+	}
+}
+
+func TestAMissingProgramIsAnError(t *testing.T) {
 	t.Parallel()
 	spawner := process.NewSpawner()
 	defer spawner.Close()

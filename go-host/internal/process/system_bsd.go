@@ -4,7 +4,6 @@ package process
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 )
 
@@ -14,8 +13,9 @@ func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tr
 
 func growPipe(*os.File) {}
 
-// reap waits for a process, then kills what it left in its group.
-func reap(cmd *exec.Cmd) {
-	_ = cmd.Wait() // the state that it leaves says more than its error
-	killGroup(cmd.Process.Pid)
-}
+func terminate(p *os.Process) { signalGroup(p.Pid, syscall.SIGTERM) }
+
+func kill(p *os.Process) { signalGroup(p.Pid, syscall.SIGKILL) }
+
+// killLeft is called when the process itself has been waited for.
+func killLeft(p *os.Process) { signalGroup(p.Pid, syscall.SIGKILL) }

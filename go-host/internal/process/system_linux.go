@@ -2,7 +2,6 @@ package process
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 	"unsafe"
 )
@@ -35,13 +34,6 @@ const (
 	waitNoReap = 0x1000000 // WNOWAIT
 )
 
-// reap waits for a process, kills what it left in its group, and only then lets its number go, which is its group's too.
-func reap(cmd *exec.Cmd) {
-	awaitExit(cmd.Process.Pid)
-	killGroup(cmd.Process.Pid)
-	_ = cmd.Wait() // the state that it leaves says more than its error
-}
-
 // awaitExit returns when the process has ended, and leaves it a zombie.
 func awaitExit(pid int) {
 	var info [128]byte // siginfo_t
@@ -51,4 +43,26 @@ func awaitExit(pid int) {
 			return
 		}
 	}
+}
+
+const getChildSubreaper = 37 // PR_GET_CHILD_SUBREAPER
+
+// inherits tells whether processes whose parent has ended become this program's children: it is PID 1 of a container, or
+// has made itself a subreaper.
+func inherits() bool {
+	if os.Getpid() == 1 {
+		return true
+	}
+	var is int32
+	_, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, getChildSubreaper, uintptr(unsafe.Pointer(&is)), 0) //nolint:gosec // the kernel fills an int
+	return errno == 0 && is != 0
+}
+
+// reap waits for one process that has ended. It fails for what is not this program's child, or not yet.
+func reap(e entry) bool {
+	if e.parent != os.Getpid() {
+		return false
+	}
+	pid, err := syscall.Wait4(e.pid, nil, syscall.WNOHANG, nil)
+	return err == nil && pid == e.pid
 }

@@ -2,15 +2,8 @@
 
 package process
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
-func terminate(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGTERM) }
-
-func kill(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGKILL) }
-
-// killGroup kills what an ended process left in its group. A group's number is not given to a new process while the
-// group has members.
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+// signalGroup reaches what has stayed in a worker's group. A group's number is not given to a new process while the group
+// has members, nor while its leader has not been reaped.
+func signalGroup(pid int, signal syscall.Signal) { _ = syscall.Kill(-pid, signal) }
