@@ -3,6 +3,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,7 +68,7 @@ func start(command Command, onStderr func(pid int, line []byte)) (*Process, erro
 	}
 	if opened.err != nil {
 		opened.close()
-		return nil, fmt.Errorf("start %s: %w", command.Path, opened.err)
+		return nil, fmt.Errorf("start %s: %w", command.Path, explain(opened.err))
 	}
 	closeAll(opened.childs)
 	if codeW != nil {
@@ -126,6 +127,19 @@ func closeAll(files []*os.File) {
 	for _, file := range files {
 		_ = file.Close()
 	}
+}
+
+// explain says what to do about an error whose cause is a limit of the system.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return fmt.Errorf("%w: this program has as many files and pipes open as it may (ulimit -n)", err)
+	case errors.Is(err, syscall.ENFILE):
+		return fmt.Errorf("%w: this machine has as many files and pipes open as it can (fs.file-max)", err)
+	case errors.Is(err, syscall.EAGAIN):
+		return fmt.Errorf("%w: as many processes and threads run as may (ulimit -u of the user, pids.max of the container)", err)
+	}
+	return err
 }
 
 // writeCode ends at the latest when the process, the only reader, has ended.
