@@ -223,6 +223,9 @@ func (o Object) Read(key string, out any) error {
 	if !ok {
 		return nil
 	}
+	if string(text) == "null" { // encoding/json would leave out as it is
+		return fmt.Errorf("%s: expected a value, got null", key)
+	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
