@@ -1,9 +1,9 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
-import { apply, defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+import { keepListening } from "./listeners.ts";
 import { describeThrown } from "./thrown.ts";
 
 const { captureStackTrace } = Error;
-const addListener: (...args: never[]) => unknown = nativeProcess.on;
 /** How long calls may still run after an uncaught error, in milliseconds. */
 export const FAILING_GRACE = 1_000;
 
@@ -20,24 +20,8 @@ export interface EndingHandlers {
 /** Watches for the ways in which user code ends the process. Code with handlers of its own keeps Node's semantics. */
 export function watchEndings(handlers: EndingHandlers): void {
   watchExitCalls(handlers);
-  listen("uncaughtExceptionMonitor", fatalMonitor(handlers));
-  listen("exit", () => handlers.onExit());
-}
-
-/** Listens even after user code has removed all listeners, which some clean-up code does. */
-function listen(event: string, listener: (...args: never[]) => void): void {
-  const { removeAllListeners } = nativeProcess;
-  const add = () => apply(addListener, nativeProcess, [event, listener]);
-  add();
-  defineProperty(nativeProcess, "removeAllListeners", {
-    value: function (this: unknown, ...args: unknown[]): unknown {
-      const removed = apply(removeAllListeners, nativeProcess, args);
-      if (args[0] === undefined || args[0] === event) add();
-      return removed;
-    },
-    writable: true,
-    configurable: true,
-  });
+  keepListening("uncaughtExceptionMonitor", fatalMonitor(handlers));
+  keepListening("exit", () => handlers.onExit());
 }
 
 /**

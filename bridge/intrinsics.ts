@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 import timers from "node:timers";
 import { types } from "node:util";
+import v8 from "node:v8";
 
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const get: typeof Reflect.get = Reflect.get;
@@ -44,6 +45,11 @@ export const NativeAbortController: typeof AbortController = AbortController;
 export const nativeProcess: NodeJS.Process = globalThis.process;
 export const now: () => number = performance.now.bind(performance);
 export const epochNow: () => number = Date.now;
+export const eventLoopUtilization: typeof performance.eventLoopUtilization =
+  performance.eventLoopUtilization;
+export const getHeapStatistics: typeof v8.getHeapStatistics = v8.getHeapStatistics;
+/** Resident set size in bytes. Throws where the system does not tell. */
+export const residentSize: () => number = nativeProcess.memoryUsage.rss;
 export const nextTick: (callback: () => void) => void = nativeProcess.nextTick.bind(
   nativeProcess,
 ) as never;

@@ -21,6 +21,8 @@ import { LineReader } from "./line-reader.ts";
 import { loadFile } from "./loader.ts";
 import { Output } from "./output.ts";
 import { printToStderr } from "./redirect.ts";
+import { watchReplacement } from "./replacement.ts";
+import { SIGNAL } from "./signal.ts";
 
 /** A request's place among the answers, which keep the order of the requests. */
 interface Slot {
@@ -103,6 +105,7 @@ export class LineMode implements Answers {
       onExitCalled: (exit) => this.#onExitCalled(exit),
       onExit: () => this.#output.flushFinally(),
     });
+    watchReplacement(sayIrreplaceable);
     printToStderr();
     this.#input.setHoldsLoop(false);
     try {
@@ -310,6 +313,18 @@ function dataPart(value: unknown): string {
 
 function errorPart(error: ErrorObject): string {
   return `"error":${Buffer.from(encodeError(error)).toString()}`;
+}
+
+/** No host is there to start another, and a signal must not end what is running. */
+function sayIrreplaceable(): void {
+  try {
+    writeSync(
+      2,
+      `rootbridge worker: ${SIGNAL} changes nothing in line mode: start it again for new code\n`,
+    );
+  } catch {
+    // Nobody reads it.
+  }
 }
 
 /** Where user code's log goes in this mode. */

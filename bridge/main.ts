@@ -1,3 +1,5 @@
+import "./signal.ts"; // the first to run
+
 import { Input } from "./input.ts";
 import { Buffer, exitProcess, nativeProcess, writeSync } from "./intrinsics.ts";
 import { LineMode } from "./lines.ts";

@@ -16,6 +16,7 @@ import {
   encodeGoaway,
   encodeHello,
   encodeReady,
+  encodeStats,
   encodingOf,
   type Hello,
   isCallId,
@@ -33,6 +34,9 @@ import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrin
 import { Invoker } from "./invoke.ts";
 import { loadFile, loadSource } from "./loader.ts";
 import { MetaReader } from "./meta-reader.ts";
+import { watchReplacement } from "./replacement.ts";
+import { SIGNAL } from "./signal.ts";
+import { Usage } from "./usage.ts";
 
 type State = "hello" | "loading" | "ready" | "draining" | "failing" | "ended";
 
@@ -56,6 +60,9 @@ export class Session {
   /** The last call that was started, 0 before any was. */
   #lastId = 0;
   #entry = "";
+  #usage = new Usage();
+  /** SIGUSR2 came while the code was loading. */
+  #asksWhenReady = false;
   #flushPrints: () => void = () => {};
 
   constructor(input: Input, outputDescriptor: number, file: string | undefined) {
@@ -100,6 +107,9 @@ export class Session {
         break;
       case Kind.Goaway:
         this.#onGoaway();
+        break;
+      case Kind.Stats:
+        this.#connection.send(Kind.Stats, 0, EMPTY, encodeStats(this.#usage.read()));
         break;
       case Kind.Hello:
         this.#broken("a second hello came: expected one, before anything else");
@@ -182,6 +192,7 @@ export class Session {
       onExitCalled: (call) => this.#onExitCalled(call),
       onExit: () => this.#onExit(),
     });
+    watchReplacement(() => this.#askForReplacement());
   }
 
   #loadCode(source: string | undefined): Promise<{ exports: unknown }> {
@@ -193,10 +204,20 @@ export class Session {
   #ready(methods: string[]): void {
     if (this.#state !== "loading") return;
     this.#state = "ready";
+    this.#usage = new Usage();
     this.#connection.send(Kind.Ready, 0, EMPTY, encodeReady({ methods }));
+    if (this.#asksWhenReady) this.#askForReplacement();
     this.#connection.flush();
     // A worker that is killed writes no compile cache of its own accord.
     if (Module.getCompileCacheDir?.()) setTimeout(() => Module.flushCompileCache?.(), 0).unref();
+  }
+
+  /** A worker that is ending anyway asks for nothing. */
+  #askForReplacement(): void {
+    this.#asksWhenReady = this.#state === "loading";
+    if (this.#state !== "ready") return;
+    const goaway = encodeGoaway({ reason: SIGNAL, serving: true });
+    this.#connection.send(Kind.Goaway, 0, goaway, EMPTY);
   }
 
   #onCall(frame: Frame): void {

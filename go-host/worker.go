@@ -37,7 +37,7 @@ type worker struct {
 	fatal    *Error // what the worker said just before its end
 	killed   *Error // why the host killed it
 	retiring bool
-	leaving  bool // the worker itself said that it goes away
+	leaving  bool // the worker itself asked to be replaced
 }
 
 // send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
@@ -223,9 +223,14 @@ func (w *worker) Fatal(payload []byte) {
 // Pong shows that the event loop turns.
 func (w *worker) Pong() { w.alive() }
 
-// Goaway replaces the worker.
+// Stats says what the worker uses. Nobody asks it yet.
+func (w *worker) Stats(frame.StatsMessage) {}
+
+// Goaway replaces the worker. One that goes on serving keeps its place until its replacement is ready.
 func (w *worker) Goaway(meta frame.GoawayMeta) {
-	w.host.pool.Drain(w.slot)
+	if !meta.Serving {
+		w.host.pool.Drain(w.slot)
+	}
 	w.mu.Lock()
 	w.leaving = true
 	w.mu.Unlock()

@@ -19,6 +19,8 @@ export const MAX_PING = 64;
 export const MAX_ERROR = 65_536;
 /** Most bytes of a log line's payload. */
 export const MAX_LOG = 32_768;
+/** Most bytes of a stats payload. */
+export const MAX_STATS = 4_096;
 /** Most bytes that a host skips before the worker's hello. */
 const MAX_SKIPPED = 1_048_576;
 /** The highest id of a call from host to worker. */

@@ -5,6 +5,7 @@ import {
   MAX_CALL_ID,
   MAX_HELLO,
   MAX_MAX_PAYLOAD,
+  MAX_STATS,
   MIN_MAX_PAYLOAD,
   VERSION,
 } from "./frame.ts";
@@ -85,10 +86,26 @@ export interface GoawayMeta {
   reason: string;
   /** The last call that was started, 0 when none was; absent when that is not known. */
   lastId?: number;
+  /** It goes on taking calls until the host's goaway, and `lastId` means nothing. Default false. */
+  serving?: boolean;
+}
+
+/** What a worker uses, in bytes where nothing else is said. Absent is what it did not say. */
+export interface Stats {
+  /** Event-loop utilization since the last stats, or since ready: 0 to 1. */
+  elu?: number;
+  heapUsed?: number;
+  /** Where V8 gives up. */
+  heapLimit?: number;
+  /** Resident set size. */
+  rss?: number;
+  /** Outside of V8's heap, array buffers included. */
+  external?: number;
 }
 
 const isArray = Array.isArray;
 const isWhole = Number.isInteger;
+const isSafe = Number.isSafeInteger;
 
 const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
 const CODECS: readonly Codec[] = ["json", "msgpack"];
@@ -257,7 +274,11 @@ export function decodeLog(meta: Uint8Array): LogMeta {
 
 /** The meta of a worker's goaway. */
 export function encodeGoaway(goaway: GoawayMeta): Uint8Array {
-  return encodeObject({ reason: goaway.reason, last_id: goaway.lastId });
+  return encodeObject({
+    reason: goaway.reason,
+    last_id: goaway.lastId,
+    serving: goaway.serving,
+  });
 }
 
 /** Reads the meta of a goaway. Throws a MessageError. */
@@ -271,7 +292,40 @@ export function decodeGoaway(meta: Uint8Array): GoawayMeta {
     }
     goaway.lastId = lastId;
   }
+  const serving = optionalBoolean("goaway", from, "serving");
+  if (serving !== undefined) goaway.serving = serving;
   return goaway;
+}
+
+/** The payload of a worker's stats. */
+export function encodeStats(stats: Stats): Uint8Array {
+  return encodeObject({
+    elu: stats.elu,
+    heap_used: stats.heapUsed,
+    heap_limit: stats.heapLimit,
+    rss: stats.rss,
+    external: stats.external,
+  });
+}
+
+/** Reads a stats payload. Numbers are advice: those that are none are left out. Throws a MessageError for no object. */
+export function decodeStats(payload: Uint8Array): Stats {
+  if (payload.length > MAX_STATS) {
+    throw new MessageError(`stats: expected at most ${MAX_STATS} bytes, got ${payload.length}`);
+  }
+  const from = decodeObject("stats", payload);
+  const stats: Stats = {};
+  const elu = from["elu"];
+  if (typeof elu === "number" && elu >= 0 && elu <= 1) stats.elu = elu;
+  if (isByteCount(from["heap_used"])) stats.heapUsed = from["heap_used"];
+  if (isByteCount(from["heap_limit"])) stats.heapLimit = from["heap_limit"];
+  if (isByteCount(from["rss"])) stats.rss = from["rss"];
+  if (isByteCount(from["external"])) stats.external = from["external"];
+  return stats;
+}
+
+function isByteCount(value: unknown): value is number {
+  return isSafe(value) && (value as number) >= 0;
 }
 
 /** True for the ids that a host gives its calls. */
@@ -305,6 +359,12 @@ function optionalString(kind: string, from: JsonObject, key: string): string | u
   const value = from[key];
   if (value === undefined || typeof value === "string") return value;
   throw expected(kind, key, "a string", value);
+}
+
+function optionalBoolean(kind: string, from: JsonObject, key: string): boolean | undefined {
+  const value = from[key];
+  if (value === undefined || typeof value === "boolean") return value;
+  throw expected(kind, key, "true or false", value);
 }
 
 function optionalName<Name extends string>(

@@ -28,7 +28,7 @@ export interface ConnectionHandler {
   log(meta: LogMeta, encoding: Encoding, payload: Uint8Array): void;
   /** An error frame that is about the connection. */
   fatal(payload: Uint8Array): void;
-  /** The worker wants to be replaced. */
+  /** The worker wants to be replaced. If it is serving it still takes calls, until the host's goaway. */
   goaway(meta: GoawayMeta): void;
   /** What was printed on the worker's stdout before its hello. */
   skipped(bytes: Uint8Array): void;
@@ -252,6 +252,10 @@ export class Connection {
       throw new FrameError("a goaway whose meta is not as section 9 of the protocol says", {
         cause,
       });
+    }
+    if (meta.serving) {
+      this.#handler.goaway(meta);
+      return;
     }
     this.#leaving = true;
     this.#handler.goaway(meta);

@@ -257,8 +257,9 @@ export class Worker {
     this.#ready.reject(fatal);
   }
 
+  /** One that goes on serving keeps its place until its replacement is ready. */
   #goaway(meta: GoawayMeta): void {
-    this.place.drain();
+    if (!meta.serving) this.place.drain();
     this.#retired.resolve(`it asked to be replaced: ${meta.reason}`);
   }
 

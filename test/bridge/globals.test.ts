@@ -35,6 +35,7 @@ for (const file of FILES) {
       await peer.call("print", "still printing", { traceId: "t-5" });
       assert.equal((await peer.log("still printing")).level, "info");
       assert.equal((await peer.fail("nope")).code, "method_not_found");
+      assert.ok(((await peer.stats()).heapUsed ?? 0) > 0);
       const many = Array.from({ length: 50 }, (_, i) => peer.sendCall("later", i, {}, encoding));
       const answers = await Promise.all(many.map((id) => peer.answer(id)));
       assert.deepEqual(
@@ -104,6 +105,8 @@ test("a process whose functions are replaced still ends when asked to", async (t
   assert.deepEqual(await peer.call("later", "x"), LATER);
   await peer.call("exit");
   assert.deepEqual(((await peer.call("calls")) as unknown[]).at(-1), ["exit", 3]);
+  peer.child.kill("SIGUSR2");
+  await peer.asked(1);
   await peer.goaway();
 });
 

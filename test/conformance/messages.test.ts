@@ -9,12 +9,14 @@ import {
   decodeHello,
   decodeLog,
   decodeReady,
+  decodeStats,
   encodeCall,
   encodeCancel,
   encodeGoaway,
   encodeHello,
   encodeLog,
   encodeReady,
+  encodeStats,
   MessageError,
 } from "../../protocol/message.ts";
 import { bytes, type Case, readCases } from "../support/vectors.ts";
@@ -37,6 +39,7 @@ const again = {
   cancel: (from: Uint8Array) => encodeCancel(decodeCancel(from)),
   log: (from: Uint8Array) => encodeLog(decodeLog(from)),
   goaway: (from: Uint8Array) => encodeGoaway(decodeGoaway(from)),
+  stats: (from: Uint8Array) => encodeStats(decodeStats(from)),
   error: (from: Uint8Array) => encodeError(decodeError(from)),
 };
 

@@ -17,16 +17,19 @@ import {
   decodeHello,
   decodeLog,
   decodeReady,
+  decodeStats,
   encodeCall,
   encodeCancel,
   encodeGoaway,
   encodeHello,
   encodeLog,
   encodeReady,
+  encodeStats,
   type GoawayMeta,
   type Hello,
   type LogMeta,
   MessageError,
+  type Stats,
 } from "../../protocol/message.ts";
 
 const DECODERS = {
@@ -36,6 +39,7 @@ const DECODERS = {
   decodeCancel,
   decodeLog,
   decodeGoaway,
+  decodeStats,
   decodeError,
 };
 
@@ -74,6 +78,10 @@ function wrongTypes(): fc.Arbitrary<Uint8Array> {
     "level",
     "source",
     "last_id",
+    "serving",
+    "elu",
+    "heap_used",
+    "rss",
     "code",
     "message",
     "cause",
@@ -97,7 +105,7 @@ function tidied<T extends object>(value: object): T {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
 }
 
-test("calls, logs, goaways, cancels, readies and hellos come back as they were sent", () => {
+test("calls, logs, goaways, stats, cancels, readies and hellos come back as they were sent", () => {
   const call = fc.record({
     method: text,
     timeout: optional(fc.double({ min: 1e-9, max: 1e12, noNaN: true })),
@@ -115,6 +123,15 @@ test("calls, logs, goaways, cancels, readies and hellos come back as they were s
   const goaway = fc.record({
     reason: text,
     lastId: optional(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
+    serving: optional(fc.boolean()),
+  });
+  const size = fc.maxSafeNat();
+  const stats = fc.record({
+    elu: optional(fc.double({ min: 0, max: 1, noNaN: true })),
+    heapUsed: optional(size),
+    heapLimit: optional(size),
+    rss: optional(size),
+    external: optional(size),
   });
   const hello = fc.record({
     protocol: fc.integer({ min: 1, max: 1_000 }),
@@ -125,13 +142,14 @@ test("calls, logs, goaways, cancels, readies and hellos come back as they were s
     pid: optional(fc.integer({ min: 1 })),
   });
   fc.assert(
-    fc.property(call, log, goaway, hello, fc.array(text), (...sent) => {
-      const [oneCall, oneLog, oneGoaway, oneHello] = sent.map((one) => tidied(one));
+    fc.property(call, log, goaway, stats, hello, fc.array(text), (...sent) => {
+      const [oneCall, oneLog, oneGoaway, oneStats, oneHello] = sent.map((one) => tidied(one));
       assert.deepEqual({ ...decodeCall(encodeCall(oneCall as CallMeta)) }, oneCall);
       assert.deepEqual(decodeLog(encodeLog(oneLog as LogMeta)), oneLog);
       assert.deepEqual(decodeGoaway(encodeGoaway(oneGoaway as GoawayMeta)), oneGoaway);
+      assert.deepEqual(decodeStats(encodeStats(oneStats as Stats)), oneStats);
       assert.deepEqual(decodeHello(encodeHello(oneHello as Hello)), oneHello);
-      assert.deepEqual(decodeReady(encodeReady({ methods: sent[4] })), { methods: sent[4] });
+      assert.deepEqual(decodeReady(encodeReady({ methods: sent[5] })), { methods: sent[5] });
     }),
   );
   for (const reason of ["deadline_exceeded", "canceled"] as const) {

@@ -6,12 +6,16 @@ import { decodeError, type ErrorObject } from "../../protocol/error.ts";
 import { Encoding, encodeFrame, type Frame, FrameReader, Kind } from "../../protocol/frame.ts";
 import {
   type CallMeta,
+  decodeGoaway,
   decodeLog,
   decodeReady,
+  decodeStats,
   encodeCall,
   encodeHello,
+  type GoawayMeta,
   type Hello,
   type LogMeta,
+  type Stats,
 } from "../../protocol/message.ts";
 import { type Exit, exitOf, type Link, startWorker, type WorkerOptions } from "./worker-process.ts";
 
@@ -254,6 +258,33 @@ export class Peer {
       `"${part}" is logged`,
     );
     return this.logs.find(({ text }) => text.includes(part)) as Log;
+  }
+
+  /** What the worker said when it wanted to be replaced, each time. */
+  get goaways(): GoawayMeta[] {
+    return this.#of(Kind.Goaway).map(({ meta }) => decodeGoaway(meta));
+  }
+
+  /** Waits until the worker has asked to be replaced so many times. */
+  async asked(times: number): Promise<void> {
+    await this.until(() => this.goaways.length >= times, `${times} goaways have come`);
+  }
+
+  /** Asks the worker what it uses. */
+  async stats(): Promise<Stats> {
+    const before = this.allStats.length;
+    this.send({ kind: Kind.Stats });
+    await this.until(() => this.allStats.length > before, "stats come");
+    return this.allStats[before] as Stats;
+  }
+
+  /** What the worker said that it uses, each time. */
+  get allStats(): Stats[] {
+    return this.#of(Kind.Stats).map(({ payload }) => decodeStats(payload));
+  }
+
+  #of(kind: number): Frame[] {
+    return this.frames.filter((frame) => frame.kind === kind);
   }
 
   /** Ends the worker as a host does that has no more calls, and expects that it goes well. */

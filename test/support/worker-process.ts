@@ -45,6 +45,8 @@ export interface WorkerOptions {
   evaluate?: string;
   /** Give the worker socketpairs for pipes, as Node does; they can't be guarded. */
   sockets?: boolean;
+  /** Let it have so many descriptors at most. */
+  descriptors?: number;
   /** Start it through a shell that moves stdin and stdout to descriptors 3 and 4, as for parents with socketpairs. */
   moved?: boolean;
 }
@@ -85,12 +87,14 @@ export function startWorker(options: WorkerOptions): Started {
     return { child, link, stderr: child.stderr as net.Socket };
   }
   const pipes = [makePipe("in"), makePipe("out"), makePipe("out")] as const;
-  const move = 'exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
-  const shell = ["-c", move, "sh", testNode, ...args];
+  const limit = options.descriptors === undefined ? "" : `ulimit -n ${options.descriptors}; `;
+  const move = options.moved ? "3<&0 4>&1 0</dev/null 1>&2" : "";
+  const shell = ["-c", `${limit}exec "$@" ${move}`, "sh", testNode, ...args];
   const stdio = pipes.map(({ theirs }) => theirs);
-  const child = options.moved
-    ? spawn("sh", shell, { ...settings, stdio })
-    : spawn(testNode, args, { ...settings, stdio });
+  const child =
+    limit || move
+      ? spawn("sh", shell, { ...settings, stdio })
+      : spawn(testNode, args, { ...settings, stdio });
   for (const { theirs } of pipes) closeSync(theirs);
   const [input, output, stderr] = pipes;
   return { child, link: new SocketLink(input.ours, output.ours), stderr: stderr.ours };

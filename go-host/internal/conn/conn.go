@@ -24,8 +24,10 @@ type Handler interface {
 	Fatal(payload []byte)
 	// Pong is called for the answer to each Ping.
 	Pong()
-	// Goaway is called when the worker wants to be replaced.
+	// Goaway is called when the worker wants to be replaced. If it is serving it still takes calls, until Conn.Goaway.
 	Goaway(meta frame.GoawayMeta)
+	// Stats is called for the answer to each AskStats.
+	Stats(message frame.StatsMessage)
 	// Unwritable is called, at most once and from any goroutine, when the worker's stdin takes no more bytes.
 	Unwritable(err error)
 }
@@ -151,6 +153,8 @@ func (c *Conn) dispatch(f frame.Frame) error {
 		return &frame.BrokenError{Reason: "a second hello"}
 	case frame.Pong:
 		c.handler.Pong()
+	case frame.Stats:
+		c.stats(f.Payload)
 	default:
 		c.strays.Add(1)
 	}
@@ -179,11 +183,16 @@ func (c *Conn) answer(f frame.Frame) {
 	call.Done <- Settled
 }
 
-// leave takes a worker's goaway: no further calls, and those after last_id end as not started.
+// leave takes a worker's goaway: unless it goes on serving it gets no further calls, and those after last_id end as not
+// started.
 func (c *Conn) leave(meta []byte) error {
 	goaway, err := frame.ParseGoaway(meta)
 	if err != nil {
 		return &frame.BrokenError{Reason: err.Error()}
+	}
+	if goaway.Serving {
+		c.handler.Goaway(goaway)
+		return nil
 	}
 	c.mu.Lock()
 	c.goaway = true
@@ -198,6 +207,17 @@ func (c *Conn) leave(meta []byte) error {
 	c.fail(unstarted, fmt.Errorf("%w: %s", ErrNotStarted, goaway.Reason))
 	c.handler.Goaway(goaway)
 	return nil
+}
+
+// stats hands on what a worker says of itself. What can't be read is advice lost, and no more.
+func (c *Conn) stats(payload []byte) {
+	message, err := frame.ParseStats(payload)
+	frame.Recycle(payload)
+	if err != nil {
+		c.strays.Add(1)
+		return
+	}
+	c.handler.Stats(message)
 }
 
 // isAfter tells whether id was given after last. Ids ascend and wrap, and far fewer than half of them are in flight.
@@ -274,6 +294,10 @@ func (c *Conn) abandonLocked(call *Call) {
 
 // Ping asks the worker for a sign of life, which the handler gets once its event loop has come to it.
 func (c *Conn) Ping() { c.write(frame.Ping, 0, nil, nil) }
+
+// AskStats asks the worker what it uses. The handler gets the answer once the worker's event loop has come to it. A worker
+// that knows no stats never answers, so a missing answer says nothing: only Ping tells a blocked loop.
+func (c *Conn) AskStats() { c.write(frame.Stats, 0, nil, nil) }
 
 // Goaway tells the worker to finish what it runs and to end. No call can be sent after it.
 func (c *Conn) Goaway() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -208,6 +209,69 @@ func TestAGoawayGivesBackTheCallsThatTheWorkerDidNotStart(t *testing.T) {
 	<-quiet
 }
 
+func TestAWorkerThatGoesOnServingKeepsItsCallsAndGetsMore(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	before, after := conn.NewCall(), conn.NewCall()
+	p.mustSend(before)
+	id := p.next().ID
+	for range 2 {
+		p.sendMeta(frame.Goaway, `{"reason":"SIGUSR2","last_id":0,"serving":true}`)
+	}
+	p.mustSend(after)
+	afterID := p.next().ID
+	p.send(frame.Reply, afterID, []byte("2"))
+	p.send(frame.Reply, id, []byte("1"))
+	<-before.Done
+	<-after.Done
+	if string(before.Payload) != "1" || string(after.Payload) != "2" {
+		t.Errorf("got %q, %v and %q, %v", before.Payload, before.Err, after.Payload, after.Err)
+	}
+	want := frame.GoawayMeta{Reason: "SIGUSR2", LastID: new(uint32), Serving: true}
+	if got := p.seenGoaways(); !reflect.DeepEqual(got, []frame.GoawayMeta{want, want}) {
+		t.Errorf("the handler got %+v", got)
+	}
+	p.conn.Goaway()
+	if err := p.conn.Send(conn.NewCall(), frame.JSON, nil, nil); !errors.Is(err, conn.ErrNotStarted) {
+		t.Errorf("a call after the host's goaway: %v", err)
+	}
+}
+
+func TestAnOrdinaryGoawayCountsAfterOneThatGoesOnServing(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	call := conn.NewCall()
+	p.mustSend(call)
+	p.sendMeta(frame.Goaway, `{"reason":"SIGUSR2","serving":true}`)
+	p.sendMeta(frame.Goaway, `{"reason":"boom","last_id":0}`)
+	<-call.Done
+	if !errors.Is(call.Err, conn.ErrNotStarted) {
+		t.Errorf("got %v", call.Err)
+	}
+	if err := p.conn.Send(conn.NewCall(), frame.JSON, nil, nil); !errors.Is(err, conn.ErrNotStarted) {
+		t.Errorf("a later call: %v", err)
+	}
+}
+
+func TestStatsAreAskedForAndHandedOn(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	p.conn.AskStats()
+	if f := p.next(); f.Kind != frame.Stats || f.ID != 0 || len(f.Meta) != 0 || len(f.Payload) != 0 {
+		t.Errorf("asked with %+v", f)
+	}
+	p.send(frame.Stats, 0, []byte(`{"elu":0.25,"rss":62914560,"heap_used":"none"}`))
+	p.send(frame.Stats, 0, []byte(`[]`)) // not readable: a stray
+	p.end()
+	elu := 0.25
+	if got := p.seenStats(); !reflect.DeepEqual(got, []frame.StatsMessage{{ELU: &elu, RSS: 62_914_560}}) {
+		t.Errorf("the handler got %+v", got)
+	}
+	if p.conn.Strays() != 1 {
+		t.Errorf("%d strays, expected 1", p.conn.Strays())
+	}
+}
+
 func TestAPayloadOverThePeersLimitIsNotSent(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
@@ -281,7 +345,8 @@ type peer struct {
 	mu        sync.Mutex
 	settledN  int
 	brokenN   int
-	goaways   int
+	goaways   []frame.GoawayMeta
+	stats     []frame.StatsMessage
 	fatalText string
 }
 
@@ -360,7 +425,21 @@ func (p *peer) Settled(*conn.Call) { p.mu.Lock(); defer p.mu.Unlock(); p.settled
 
 func (p *peer) Unwritable(error) { p.mu.Lock(); defer p.mu.Unlock(); p.brokenN++ }
 
-func (p *peer) Goaway(frame.GoawayMeta) { p.mu.Lock(); defer p.mu.Unlock(); p.goaways++ }
+func (p *peer) Goaway(meta frame.GoawayMeta) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goaways = append(p.goaways, meta)
+}
+
+func (p *peer) seenGoaways() []frame.GoawayMeta { p.mu.Lock(); defer p.mu.Unlock(); return p.goaways }
+
+func (p *peer) Stats(message frame.StatsMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats = append(p.stats, message)
+}
+
+func (p *peer) seenStats() []frame.StatsMessage { p.mu.Lock(); defer p.mu.Unlock(); return p.stats }
 
 func (p *peer) Fatal(payload []byte) { p.mu.Lock(); defer p.mu.Unlock(); p.fatalText = string(payload) }
 

@@ -20,6 +20,8 @@ func FuzzServe(f *testing.F) {
 	f.Add(append(reply(1, "a"), reply(1, "again")...))
 	f.Add(append(goaway, reply(1, "a")...))
 	f.Add(append(reply(1, "a"), goaway...))
+	f.Add(append(frame.Append(nil, frame.Goaway, frame.JSON, 0, []byte(`{"reason":"x","last_id":0,"serving":true}`), nil), reply(2, "b")...))
+	f.Add(frame.Append(nil, frame.Stats, frame.JSON, 0, nil, []byte(`{"elu":0.5,"rss":1}`)))
 	f.Add(frame.Append(nil, frame.Error, frame.JSON, 3, nil, []byte(`{"code":"exception","message":""}`)))
 	f.Add(frame.Append(nil, frame.Log, frame.Raw, 9, []byte(`[1]`), []byte("text")))
 	f.Add(frame.Append(nil, frame.Hello, frame.JSON, 0, nil, []byte("{}")))
@@ -72,5 +74,7 @@ func (*counter) Fatal([]byte) {}
 func (*counter) Pong() {}
 
 func (*counter) Goaway(frame.GoawayMeta) {}
+
+func (*counter) Stats(frame.StatsMessage) {}
 
 func (*counter) Unwritable(error) {}

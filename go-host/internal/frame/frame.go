@@ -16,6 +16,7 @@ const (
 	MaxPing           = 64
 	MaxError          = 65_536
 	MaxLog            = 32_768
+	MaxStats          = 4_096
 	MinMaxPayload     = 1_024
 	DefaultMaxPayload = 32 << 20
 	MaxMaxPayload     = 1 << 30

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -174,15 +175,22 @@ func ParseLog(meta []byte) (LogMeta, error) {
 
 // GoawayMeta is the meta of a goaway frame from a worker (protocol/README.md, section 9).
 type GoawayMeta struct {
-	Reason string
-	LastID *uint32 // 0 when no call was started, nil when that is not known
+	Reason  string
+	LastID  *uint32 // 0 when no call was started, nil when that is not known
+	Serving bool    // it goes on taking calls until the host's goaway, and LastID means nothing
 }
 
 // ParseGoaway reads the meta of a worker's goaway.
 func ParseGoaway(meta []byte) (GoawayMeta, error) {
 	var goaway GoawayMeta
 	keys, err := parseMeta(meta)
-	if err = errors.Join(err, keys.Read("reason", &goaway.Reason), keys.Read("last_id", &goaway.LastID)); err != nil {
+	err = errors.Join(
+		err,
+		keys.Read("reason", &goaway.Reason),
+		keys.Read("last_id", &goaway.LastID),
+		keys.Read("serving", &goaway.Serving),
+	)
+	if err != nil {
 		return goaway, fmt.Errorf("goaway: %w", err)
 	}
 	if goaway.LastID != nil && *goaway.LastID > MaxCallID {
@@ -191,7 +199,37 @@ func ParseGoaway(meta []byte) (GoawayMeta, error) {
 	return goaway, nil
 }
 
-// parseMeta reads a frame's meta. No bytes mean an empty object.
+// StatsMessage is the payload of a worker's stats frame (protocol/README.md, section 8): what it uses, in bytes where
+// nothing else is said.
+type StatsMessage struct {
+	ELU       *float64 // event-loop utilization since the last stats, or since ready: 0 to 1; nil when it did not say
+	HeapUsed  int64    // this and all that follow are 0 when it did not say
+	HeapLimit int64    // where V8 gives up
+	RSS       int64    // resident set size
+	External  int64    // outside of V8's heap, array buffers included
+}
+
+// ParseStats reads a worker's stats. Numbers are advice: those that are none are left out.
+func ParseStats(payload []byte) (StatsMessage, error) {
+	if len(payload) > MaxStats {
+		return StatsMessage{}, fmt.Errorf("stats: expected at most %d bytes, got %d", MaxStats, len(payload))
+	}
+	keys, err := parseMeta(payload)
+	if err != nil {
+		return StatsMessage{}, fmt.Errorf("stats: %w", err)
+	}
+	stats := StatsMessage{
+		HeapUsed: keys.byteCount("heap_used"), HeapLimit: keys.byteCount("heap_limit"),
+		RSS: keys.byteCount("rss"), External: keys.byteCount("external"),
+	}
+	var elu float64
+	if _, ok := keys["elu"]; ok && keys.Read("elu", &elu) == nil && elu >= 0 && elu <= 1 {
+		stats.ELU = &elu
+	}
+	return stats, nil
+}
+
+// parseMeta reads an object that may be left out, as metas may. No bytes mean an empty one.
 func parseMeta(meta []byte) (Object, error) {
 	if len(meta) == 0 {
 		return nil, nil
@@ -230,4 +268,16 @@ func (o Object) Read(key string, out any) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
+}
+
+// maxSafe is the largest integer that JavaScript's numbers count up to without gaps.
+const maxSafe = 1<<53 - 1
+
+// byteCount returns 0 for what is no number of bytes.
+func (o Object) byteCount(key string) int64 {
+	var n float64
+	if o.Read(key, &n) != nil || n < 0 || n > maxSafe || n != math.Trunc(n) {
+		return 0
+	}
+	return int64(n)
 }

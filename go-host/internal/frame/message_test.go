@@ -46,7 +46,13 @@ var messageReaders = map[string]func(from []byte) (map[string]any, error){
 	},
 	"goaway": func(from []byte) (map[string]any, error) {
 		goaway, err := frame.ParseGoaway(from)
-		return map[string]any{"reason": goaway.Reason, "last_id": goaway.LastID}, err
+		return map[string]any{"reason": goaway.Reason, "last_id": goaway.LastID, "serving": goaway.Serving}, err
+	},
+	"stats": func(from []byte) (map[string]any, error) {
+		stats, err := frame.ParseStats(from)
+		return map[string]any{
+			"elu": stats.ELU, "heap_used": stats.HeapUsed, "heap_limit": stats.HeapLimit, "rss": stats.RSS, "external": stats.External,
+		}, err
 	},
 }
 
@@ -93,6 +99,38 @@ func TestMessagesOfHostsAreWrittenAsDescribed(t *testing.T) {
 	}
 }
 
+// FuzzMessages checks that no payload or meta makes a reader panic or return a number out of its range.
+func FuzzMessages(f *testing.F) {
+	cases := messageCases(f)
+	for i := range cases {
+		if b := cases[i].bytes(f); cases[i].From == "worker" && len(b) < 4096 {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, from []byte) {
+		hello, err := frame.ParseHello(from)
+		if err == nil && (hello.Protocol < 1 || hello.MaxPayload < frame.MinMaxPayload || hello.MaxPayload > frame.MaxMaxPayload) {
+			t.Errorf("read the hello %+v", hello)
+		}
+		if ready, err := frame.ParseReady(from); err == nil && ready.Methods == nil {
+			t.Error("read a ready without methods")
+		}
+		if log, _ := frame.ParseLog(from); log.Level == "" || log.Source == "" {
+			t.Errorf("read the log %+v", log)
+		}
+		if goaway, err := frame.ParseGoaway(from); err == nil && goaway.LastID != nil && *goaway.LastID > frame.MaxCallID {
+			t.Errorf("read the goaway %+v", goaway)
+		}
+		stats, _ := frame.ParseStats(from)
+		if elu := stats.ELU; elu != nil && !(*elu >= 0 && *elu <= 1) {
+			t.Errorf("read an elu of %v", *elu)
+		}
+		if min(stats.HeapUsed, stats.HeapLimit, stats.RSS, stats.External) < 0 {
+			t.Errorf("read the stats %+v", stats)
+		}
+	})
+}
+
 func writeMessage(t *testing.T, c messageCase) []byte {
 	t.Helper()
 	switch c.Message {
@@ -120,21 +158,21 @@ func writeMessage(t *testing.T, c messageCase) []byte {
 	return nil
 }
 
-func messageCases(t *testing.T) []messageCase {
-	t.Helper()
+func messageCases(tb testing.TB) []messageCase {
+	tb.Helper()
 	cases, err := vector.Read[messageCase]("messages.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return cases
 }
 
-func (c messageCase) bytes(t *testing.T) []byte {
-	t.Helper()
+func (c messageCase) bytes(tb testing.TB) []byte {
+	tb.Helper()
 	if c.Hex == "" {
 		return []byte(c.Text)
 	}
-	return unhex(t, c.Hex)
+	return unhex(tb, c.Hex)
 }
 
 func expectParts(t *testing.T, err error, parts []string) {
@@ -154,8 +192,9 @@ func canonical(t *testing.T, object map[string]any) map[string]any {
 	t.Helper()
 	var kept map[string]any
 	remarshal(t, object, &kept)
+	sizes := []string{"pid", "heap_used", "heap_limit", "rss", "external"}
 	maps.DeleteFunc(kept, func(key string, value any) bool {
-		return value == nil || value == "" || key == "pid" && value == 0.0
+		return value == nil || value == "" || value == false || value == 0.0 && slices.Contains(sizes, key)
 	})
 	return kept
 }
