@@ -3,17 +3,26 @@ import { Code, type ErrorObject } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { Connection } from "./connection.ts";
 import type { Call } from "./current-call.ts";
-import { Buffer } from "./intrinsics.ts";
+import { Buffer, SafeMap } from "./intrinsics.ts";
 import type { Answers } from "./invoke.ts";
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
+
+/** A result as it is sent. */
+interface Result {
+  encoding: Encoding;
+  /** JSON as text. */
+  payload: Uint8Array | string;
+  /** User code may change the payload. */
+  reused: boolean;
+}
 
 /** Answers calls with frames, each exactly once, and knows which are in flight. */
 export class FrameAnswers implements Answers {
   /** Largest payload that the host accepts, in bytes. */
   maxPayload = 0;
   readonly #connection: Connection;
-  readonly #inFlight = new Map<number, Call>();
+  readonly #inFlight = new SafeMap<number, Call>();
   readonly #onAnswered: () => void;
   readonly #onLate: (call: Call, what: string) => void;
 
@@ -44,13 +53,11 @@ export class FrameAnswers implements Answers {
 
   result(call: Call, value: unknown): void {
     if (call.answered) return;
-    try {
-      const sent = this.#reply(call, value);
-      if (sent) this.#answered(call);
-      else this.error(call, this.#tooLarge(call));
-    } catch (error) {
-      this.error(call, unencodable(call, error));
-    }
+    const result = this.#encode(call, value);
+    // Not in reach of the catch around encoding: an error must not follow a part of a reply.
+    if (result === undefined) return;
+    if (this.#send(call, result)) this.#answered(call);
+    else this.error(call, this.#tooLarge(call));
   }
 
   error(call: Call, error: ErrorObject): void {
@@ -63,19 +70,21 @@ export class FrameAnswers implements Answers {
     this.#onLate(call, what);
   }
 
-  /** Returns false for a result over the host's limit. */
-  #reply(call: Call, value: unknown): boolean {
-    const bytes = bytesOf(value);
-    if (bytes) return this.#replyBytes(call, Encoding.Raw, bytes, true);
-    if (call.accept === Encoding.Msgpack) {
-      return this.#replyBytes(call, Encoding.Msgpack, encodeValue(value, Encoding.Msgpack), false);
+  /** Returns `undefined` for a value that has no form, whose call has its answer then. */
+  #encode(call: Call, value: unknown): Result | undefined {
+    try {
+      return encodeResult(value, call.accept);
+    } catch (error) {
+      this.error(call, unencodable(call, error));
+      return undefined;
     }
-    const text = encodeJson(value);
-    if (text === undefined) return this.#replyBytes(call, Encoding.Json, EMPTY, false);
-    return this.#connection.replyText(call.id, text, this.maxPayload);
   }
 
-  #replyBytes(call: Call, encoding: Encoding, payload: Uint8Array, reused: boolean): boolean {
+  /** Returns false, and sends nothing, for a result over the host's limit. */
+  #send(call: Call, { encoding, payload, reused }: Result): boolean {
+    if (typeof payload === "string") {
+      return this.#connection.replyText(call.id, payload, this.maxPayload);
+    }
     if (payload.length > this.maxPayload) return false;
     this.#connection.reply(call.id, encoding, payload, reused);
     return true;
@@ -93,6 +102,15 @@ export class FrameAnswers implements Answers {
       message: `the result of "${call.method}" has more than the ${this.maxPayload} bytes that the host accepts: raise its MaxPayload, or return less`,
     };
   }
+}
+
+function encodeResult(value: unknown, accept: Encoding): Result {
+  const bytes = bytesOf(value);
+  if (bytes) return { encoding: Encoding.Raw, payload: bytes, reused: true };
+  if (accept === Encoding.Msgpack) {
+    return { encoding: accept, payload: encodeValue(value, accept), reused: false };
+  }
+  return { encoding: Encoding.Json, payload: encodeJson(value) ?? EMPTY, reused: false };
 }
 
 /** Describes why a result could not be encoded. */

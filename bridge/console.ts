@@ -1,6 +1,7 @@
 import { parseJson, stringifyJson } from "../protocol/codec.ts";
 import { Encoding, MAX_LOG } from "../protocol/frame.ts";
 import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
+import { indexOf, subarray } from "../protocol/methods.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
 import { type Call, runningCall } from "./current-call.ts";
 import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
@@ -28,6 +29,7 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
   timeLog: "info",
 };
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 /** Most bytes of a line. */
 let maxLine: number = MAX_LOG;
@@ -186,23 +188,23 @@ class LineSplitter {
   /** A console method writes one message, of one line or more. */
   #sendWhole(bytes: Buffer, level: LogLevel): void {
     this.#finishPartial();
-    const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
+    const end = endsWith(bytes, NEWLINE) ? bytes.length - 1 : bytes.length;
     const call = runningCall();
-    this.#sink(metaOf(level, "console", call), cut(bytes.subarray(0, end), 0), Encoding.Raw);
+    this.#sink(metaOf(level, "console", call), cut(subarray(bytes, 0, end), 0), Encoding.Raw);
   }
 
   #split(bytes: Buffer): void {
     let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      this.#finishLine(bytes.subarray(start, end));
+    for (let end = indexOf(bytes, NEWLINE); end >= 0; end = indexOf(bytes, NEWLINE, start)) {
+      this.#finishLine(subarray(bytes, start, end));
       start = end + 1;
     }
-    if (start < bytes.length) this.#keep(bytes.subarray(start));
+    if (start < bytes.length) this.#keep(subarray(bytes, start));
     if (this.#ending) this.#finishPartial();
   }
 
   #keep(bytes: Buffer): void {
-    const kept = bytes.subarray(0, maxLine - this.#partial.length);
+    const kept = subarray(bytes, 0, maxLine - this.#partial.length);
     this.#missing += bytes.length - kept.length;
     this.#partial = Buffer.concat([this.#partial, kept]);
   }
@@ -236,7 +238,11 @@ class LineSplitter {
 const EMPTY: Buffer = Buffer.alloc(0);
 
 function withoutReturn(line: Buffer): Buffer {
-  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+  return endsWith(line, RETURN) ? subarray(line, 0, -1) : line;
+}
+
+function endsWith(bytes: Buffer, byte: number): boolean {
+  return bytes[bytes.length - 1] === byte;
 }
 
 function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): LogMeta {
@@ -252,7 +258,7 @@ function cut(line: Buffer, missing: number): Buffer {
   if (missing === 0 && line.length <= maxLine) return line;
   const kept = Math.min(line.length, maxLine - 40);
   const note = ` … (${line.length - kept + missing} more bytes)`;
-  return Buffer.concat([line.subarray(0, kept), Buffer.from(note)]);
+  return Buffer.concat([subarray(line, 0, kept), Buffer.from(note)]);
 }
 
 const NAMED_LEVELS: Readonly<Record<string, LogLevel>> = {
@@ -275,7 +281,7 @@ const NAMED_LEVELS: Readonly<Record<string, LogLevel>> = {
 
 /** The level of a line that pino, bunyan or winston wrote as JSON; `undefined` for any other line. */
 function jsonLevel(line: Buffer): LogLevel | undefined {
-  if (line[0] !== 0x7b || line.at(-1) !== 0x7d || line.length > maxLine) return undefined;
+  if (line[0] !== 0x7b || !endsWith(line, 0x7d) || line.length > maxLine) return undefined;
   try {
     const { level, msg, message, time } = parseJson(line) as Record<string, unknown>;
     if (msg === undefined && message === undefined && time === undefined) return undefined;

@@ -1,8 +1,13 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { CurrentCall } from "../protocol/current-call.ts";
 import type { Encoding } from "../protocol/frame.ts";
 import type { CallMeta, CancelMeta, LogLevel } from "../protocol/message.ts";
-import { defineProperty, epochNow, NativeAbortController, NativeDate } from "./intrinsics.ts";
+import {
+  AsyncLocalStorage,
+  defineProperty,
+  epochNow,
+  NativeAbortController,
+  NativeDate,
+} from "./intrinsics.ts";
 
 /** Takes what a CallLogger writes. */
 export type CallLog = (
@@ -108,12 +113,13 @@ function viewOf(call: Call): CurrentCall {
 }
 
 /** Runs `body` as part of a call: whatever it starts can ask for the call too. */
-export function runInCall<Args extends unknown[]>(
+export function runInCall<First, Second>(
   call: Call,
-  body: (call: Call, ...args: Args) => void,
-  ...args: Args
+  body: (call: Call, first: First, second: Second) => void,
+  first: First,
+  second: Second,
 ): void {
-  storage.run(call, body, call, ...args);
+  storage.run(call, body, call, first, second);
 }
 
 /** The call that the running code belongs to, as far as Node can tell. */

@@ -1,7 +1,8 @@
 import { close, createReadStream, open, read } from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import { isatty, ReadStream as TtyReadStream } from "node:tty";
-import { apply, Buffer, fstatSync } from "./intrinsics.ts";
+import { subarray } from "../protocol/methods.ts";
+import { apply, Buffer, fstatSync, Socket } from "./intrinsics.ts";
 
 /** What an Input tells. */
 export interface InputHandlers {
@@ -34,7 +35,7 @@ export class Input {
 
   /** Lets the event loop end although this is open, or not. */
   setHoldsLoop(holds: boolean): void {
-    if (!(this.#stream instanceof net.Socket)) return;
+    if (!(this.#stream instanceof Socket)) return;
     if (holds) this.#stream.ref();
     else this.#stream.unref();
   }
@@ -65,12 +66,12 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
     onread: {
       buffer,
       callback: (size: number): boolean => {
-        handlers.onChunk(buffer.subarray(0, size));
+        handlers.onChunk(subarray(buffer, 0, size));
         return true;
       },
     },
   };
-  const socket = new net.Socket(options);
+  const socket = new Socket(options);
   // The end reaches push directly; the event behind it needs process.nextTick, which user code may have faked.
   const { push } = socket;
   socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {

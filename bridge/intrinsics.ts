@@ -1,13 +1,14 @@
 // What the worker uses of the runtime, taken before user code can replace, freeze, fake or delete it.
 // A name that user code can reach through an object (fs.writeSync, process.exit) is copied here, not looked up later.
 
-import { Buffer as NodeBuffer } from "node:buffer";
+import { AsyncLocalStorage as NodeAsyncLocalStorage } from "node:async_hooks";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import net from "node:net";
 import { performance } from "node:perf_hooks";
 import timers from "node:timers";
 import { types } from "node:util";
-import v8 from "node:v8";
+import { withoutPrototype } from "../protocol/prototype.ts";
 
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const get: typeof Reflect.get = Reflect.get;
@@ -34,7 +35,11 @@ export const writeSync: typeof fs.writeSync = fs.writeSync;
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
 
-export const Buffer: typeof NodeBuffer = NodeBuffer;
+export { Buffer } from "../protocol/methods.ts";
+/** Sockets, maps and storages of the worker's own, whose methods stay what they are. */
+export const Socket: typeof net.Socket = shielded(net.Socket);
+export const SafeMap: MapConstructor = shielded(Map);
+export const AsyncLocalStorage: typeof NodeAsyncLocalStorage = shielded(NodeAsyncLocalStorage);
 export const NativePromise: PromiseConstructor = Promise;
 export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promise.prototype
   .then as never;
@@ -53,14 +58,53 @@ export const residentSize: () => number = nativeProcess.memoryUsage.rss;
 export const nextTick: (callback: () => void) => void = nativeProcess.nextTick.bind(
   nativeProcess,
 ) as never;
-/** The process's own exit, which runs user code's exit handlers. */
-export const exitProcess: (code: number) => never = nativeProcess.exit.bind(nativeProcess);
+const exit = nativeProcess.exit.bind(nativeProcess);
+const reallyExit = (nativeProcess as unknown as { reallyExit: typeof exit }).reallyExit.bind(
+  nativeProcess,
+);
 
 const resolved = Promise.resolve();
 
 /** Runs a callback once the microtasks queued so far are done. */
 export function afterMicrotasks(callback: () => void): void {
   apply(nativeThen, resolved, [callback]);
+}
+
+/** Ends the process after user code's exit handlers. One that throws can't keep it, but is shown, as Node does. */
+export function exitProcess(code: number): never {
+  try {
+    return exit(code);
+  } catch (error) {
+    writeError(error);
+    return reallyExit(code || 1);
+  }
+}
+
+/** Writes an error to stderr, if that takes it. */
+export function writeError(error: unknown, what = ""): void {
+  try {
+    writeSync(2, `${what}${(error as Error).stack ?? error}\n`);
+  } catch {
+    // There is nowhere left to say so.
+  }
+}
+
+type Class = abstract new (...args: never[]) => object;
+
+/** A subclass with its own copy of everything that it inherits: stubs on the prototypes, as of tests, don't reach it. */
+function shielded<Base extends Class>(base: Base): Base {
+  const Shielded = class extends (base as unknown as new () => object) {};
+  for (let from: object | null = base.prototype; from; from = getPrototypeOf(from)) {
+    if (from !== Object.prototype) copyMissing(from, Shielded.prototype);
+  }
+  return Shielded as unknown as Base;
+}
+
+function copyMissing(from: object, to: object): void {
+  for (const key of ownKeys(from)) {
+    const property = getOwnPropertyDescriptor(from, key);
+    if (property && !hasOwn(to, key)) defineProperty(to, key, withoutPrototype(property));
+  }
 }
 
 /** CommonJS's inner functions, which load an entry as `node FILE` does. */

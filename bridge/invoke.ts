@@ -10,6 +10,7 @@ import {
   isProxy,
   NativePromise,
   nativeThen,
+  SafeMap,
 } from "./intrinsics.ts";
 import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
 import { describeThrown } from "./thrown.ts";
@@ -27,7 +28,7 @@ export class Invoker {
   readonly #exports: unknown;
   readonly #answers: Answers;
   /** Functions found as plain properties of the exports themselves, where looking again is one comparison. */
-  readonly #found = new Map<string, Target>();
+  readonly #found = new SafeMap<string, Target>();
 
   constructor(exports: unknown, answers: Answers) {
     this.#exports = exports;
@@ -86,7 +87,7 @@ export class Invoker {
       if (error) this.#thrown(call, error);
       else this.#settle(call, result);
     };
-    const returned = apply(target.fn, target.container, [...args, done]);
+    const returned = apply(target.fn, target.container, withLast(args, done));
     if (!isPromise(returned)) return;
     apply(nativeThen, returned, [undefined, (thrown: unknown) => this.#thrown(call, thrown)]);
   }
@@ -155,6 +156,14 @@ function argumentsFor(convention: Convention, argument: unknown): unknown[] | un
   if (argument === undefined) return [];
   if (convention === "value" || convention === "callback") return [argument];
   return isArray(argument) ? argument : undefined;
+}
+
+/** Not by spreading, which asks Array.prototype how. */
+function withLast(args: readonly unknown[], last: unknown): unknown[] {
+  const all: unknown[] = [];
+  for (let i = 0; i < args.length; i++) all[i] = args[i];
+  all[args.length] = last;
+  return all;
 }
 
 function notAList(method: string, convention: Convention, argument: unknown): ErrorObject {

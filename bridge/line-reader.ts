@@ -1,3 +1,4 @@
+import { indexOf, subarray } from "../protocol/methods.ts";
 import { Buffer } from "./intrinsics.ts";
 
 const NEWLINE = 0x0a;
@@ -20,12 +21,12 @@ export class LineReader {
   /** Reads on. */
   push(chunk: Uint8Array): void {
     let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      this.#add(chunk.subarray(start, end));
+    for (let end = indexOf(chunk, NEWLINE); end >= 0; end = indexOf(chunk, NEWLINE, start)) {
+      this.#add(subarray(chunk, start, end));
       this.#finish();
       start = end + 1;
     }
-    if (start < chunk.length) this.#add(Buffer.from(chunk.subarray(start)));
+    if (start < chunk.length) this.#add(Buffer.from(subarray(chunk, start)));
   }
 
   /** The input has ended: what is left is a line too. */
@@ -36,14 +37,14 @@ export class LineReader {
   /** Of a line that is too long only the length is kept. */
   #add(piece: Uint8Array): void {
     this.#length += piece.length;
-    if (this.#length <= LineReader.MAX_LINE) this.#pieces.push(piece);
+    if (this.#length <= LineReader.MAX_LINE) this.#pieces[this.#pieces.length] = piece;
     else this.#pieces = [];
   }
 
   #finish(): void {
-    const [first, ...others] = this.#pieces;
     const tooLong = this.#length > LineReader.MAX_LINE;
-    const whole = others.length > 0 ? Buffer.concat(this.#pieces) : (first ?? Buffer.alloc(0));
+    const single = this.#pieces.length === 1 ? this.#pieces[0] : undefined;
+    const whole = single ?? Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#length = 0;
     this.#onLine(tooLong ? undefined : withoutReturn(whole));
@@ -51,5 +52,5 @@ export class LineReader {
 }
 
 function withoutReturn(line: Uint8Array): Uint8Array {
-  return line.at(-1) === RETURN ? line.subarray(0, -1) : line;
+  return line[line.length - 1] === RETURN ? subarray(line, 0, -1) : line;
 }

@@ -2,6 +2,7 @@ import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec
 import { Code, type ErrorObject, encodeError } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { LogLevel } from "../protocol/message.ts";
+import { base64, readText } from "../protocol/methods.ts";
 import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
@@ -13,6 +14,7 @@ import {
   exitProcess,
   isArray,
   nativeProcess,
+  SafeMap,
   setTimeout,
   writeSync,
 } from "./intrinsics.ts";
@@ -20,6 +22,7 @@ import { type Answers, Invoker } from "./invoke.ts";
 import { LineReader } from "./line-reader.ts";
 import { loadFile } from "./loader.ts";
 import { Output } from "./output.ts";
+import { Queue } from "./queue.ts";
 import { printToStderr } from "./redirect.ts";
 import { watchReplacement } from "./replacement.ts";
 import { SIGNAL } from "./signal.ts";
@@ -41,8 +44,6 @@ interface Request {
   traceId?: string;
 }
 
-/** Lines of nothing else are skipped. */
-const BLANKS: Uint8Array = Buffer.from(" \t\r");
 const NO_FILE = "expected a FILE argument";
 const WRONG_USAGE = 2;
 /** Node's timers take no longer time, in milliseconds. */
@@ -56,10 +57,10 @@ export class LineMode implements Answers {
   #started = false;
   readonly #reader = new LineReader((line) => this.#onLine(line));
   /** Requests in their order whose answers are not written yet. */
-  readonly #slots: Slot[] = [];
-  readonly #slotOf = new Map<Call, Slot>();
+  readonly #slots = new Queue<Slot>();
+  readonly #slotOf = new SafeMap<Call, Slot>();
   /** Lines that came before the code was loaded. */
-  readonly #early: (Uint8Array | undefined)[] = [];
+  readonly #early = new Queue<{ line: Uint8Array | undefined }>();
   #invoker: Invoker | undefined;
   #bootError: ErrorObject | undefined;
   #inputEnded = false;
@@ -120,14 +121,16 @@ export class LineMode implements Answers {
   #loaded(): void {
     this.#input.setHoldsLoop(true);
     // One by one, so that the worker does not end before the last.
-    while (this.#early.length > 0) this.#onLine(this.#early.shift());
+    for (let early = this.#early.shift(); early; early = this.#early.shift()) {
+      this.#onLine(early.line);
+    }
     this.#endIfDone();
   }
 
   #onLine(line: Uint8Array | undefined): void {
-    if (line?.every((byte) => BLANKS.includes(byte))) return;
+    if (line && isBlank(line)) return;
     if (!(this.#invoker || this.#bootError)) {
-      this.#early.push(line && Buffer.from(line));
+      this.#early.push({ line: line && Buffer.from(line) });
       return;
     }
     const slot: Slot = { traceId: undefined };
@@ -190,7 +193,7 @@ export class LineMode implements Answers {
   #answer(slot: Slot, part: string, failed: boolean): void {
     clearTimeout(slot.timer);
     const trace = slot.traceId === undefined ? "" : `"trace_id":${stringifyJson(slot.traceId)}`;
-    slot.answer = `{${[part, trace].filter((text) => text !== "").join(",")}}\n`;
+    slot.answer = `{${part}${part && trace ? "," : ""}${trace}}\n`;
     slot.failed = failed;
     this.#writeAnswers();
     this.#endIfDone();
@@ -198,7 +201,7 @@ export class LineMode implements Answers {
 
   /** Writes the answers whose turn it is. */
   #writeAnswers(): void {
-    for (let slot = this.#slots[0]; slot?.answer !== undefined; slot = this.#slots[0]) {
+    for (let slot = this.#slots.first; slot?.answer !== undefined; slot = this.#slots.first) {
       this.#slots.shift();
       this.#lastFailed = slot.failed ?? false;
       this.#output.write(Buffer.from(slot.answer));
@@ -206,7 +209,7 @@ export class LineMode implements Answers {
   }
 
   #endIfDone(): void {
-    if (this.#slots.length > 0 || this.#early.length > 0) return;
+    if (this.#slots.first || this.#early.first) return;
     if (!(this.#invoker || this.#bootError)) return;
     if (this.#inputEnded || this.#failing) exitProcess(this.#exitCode());
   }
@@ -242,7 +245,7 @@ export class LineMode implements Answers {
   }
 
   #onExitCalled(exit: Error): number | undefined {
-    if (this.#slots.length === 0 && this.#early.length === 0) return undefined;
+    if (!(this.#slots.first || this.#early.first)) return undefined;
     const error = describeExitCall(exit, !this.#invoker);
     if (!this.#invoker) {
       this.#bootError = error;
@@ -255,6 +258,13 @@ export class LineMode implements Answers {
   #answerAll(errorFor: (method: string) => ErrorObject): void {
     for (const call of [...this.#slotOf.keys()]) this.error(call, errorFor(call.method));
   }
+}
+
+function isBlank(line: Uint8Array): boolean {
+  for (let i = 0; i < line.length; i++) {
+    if (line[i] !== 0x20 && line[i] !== 0x09 && line[i] !== 0x0d) return false;
+  }
+  return true;
 }
 
 function parseRequest(line: Uint8Array): Request | (ErrorObject & { traceId?: unknown }) {
@@ -305,14 +315,13 @@ function deadlineExceeded(method: string, timeout: number): ErrorObject {
 
 function dataPart(value: unknown): string {
   const bytes = bytesOf(value);
-  if (bytes)
-    return `"data":${stringifyJson(Buffer.from(bytes).toString("base64"))},"encoding":"base64"`;
+  if (bytes) return `"data":"${base64(bytes)}","encoding":"base64"`;
   const json = encodeJson(value);
   return json === undefined ? "" : `"data":${json}`;
 }
 
 function errorPart(error: ErrorObject): string {
-  return `"error":${Buffer.from(encodeError(error)).toString()}`;
+  return `"error":${readText(Buffer.from(encodeError(error)))}`;
 }
 
 /** No host is there to start another, and a signal must not end what is running. */

@@ -1,13 +1,17 @@
-import net from "node:net";
-import { type Encoding, HEADER_SIZE, writeHeader } from "../protocol/frame.ts";
+import type net from "node:net";
+import { type Encoding, HEADER_SIZE, MAX_LOG, writeHeader } from "../protocol/frame.ts";
+import { setBytes, subarray, writeText } from "../protocol/methods.ts";
 import {
   afterMicrotasks,
   Buffer,
+  exitProcess,
   fstatSync,
   nativeProcess,
   nextTick,
   now,
+  Socket,
   setTimeout,
+  writeError,
   writeSync,
 } from "./intrinsics.ts";
 
@@ -15,12 +19,15 @@ import {
 const GATHER_SIZE = 65_536;
 /** A payload from this size on is written by itself, not copied to the gathered bytes. */
 const LARGE = 16_384;
+/** Likewise one that its owner may change, and that has to be copied where it waits. */
+const LARGE_REUSED: number = MAX_LOG + 1;
 /** Gathered answers wait at most this long, in milliseconds, for calls that are still working on the same input. */
 const MAX_WAIT = 2;
 /** When to try a full terminal again, in milliseconds. */
 const RETRY_AFTER = 5;
 /** How long the last bytes may take to get rid of at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
+const FAILED = 1;
 
 /** What an Output tells. */
 export interface OutputHandlers {
@@ -30,22 +37,48 @@ export interface OutputHandlers {
   onBacklog(bytes: number): void;
 }
 
+/** Bytes on their way out: those from `at` to `end`. */
+interface Piece {
+  bytes: Uint8Array;
+  at: number;
+  end: number;
+  next: Piece | undefined;
+}
+
+/** What a socket knows of its descriptor. */
+interface Handle {
+  /** Of all that was handed to it. */
+  readonly bytesWritten: number;
+  /** Of that, what the pipe has not taken. */
+  readonly writeQueueSize: number;
+}
+
 /**
  * Writes frames to a descriptor: gathered, one write for all that came of one piece of input or in one tick. Bytes go
  * out synchronously while the pipe takes them, so that little is left when the process ends; what it doesn't take waits
  * for the event loop.
+ *
+ * Law: what follows a part of a frame is the rest of it, or the process ends; else another caller would read it. So
+ * nothing here goes through a method that user code can replace. And as user code may print, and answer, where it has
+ * nearly filled the stack, every change of these fields is complete within one function that calls no other meanwhile.
  */
 export class Output {
   readonly #descriptor: number;
   readonly #handlers: OutputHandlers;
   /** Tells when a full pipe takes more; absent for files and terminals, which nearly always do. */
   readonly #socket: net.Socket | undefined;
-  readonly #gathered: Buffer = Buffer.allocUnsafeSlow(GATHER_SIZE);
-  #length = 0;
+  readonly #handle: Handle | undefined;
+  /** Frames from `#start` to `#end` are in no piece yet; pieces may have what is before. */
+  #gathered: Buffer = Buffer.allocUnsafeSlow(GATHER_SIZE);
+  #start = 0;
+  #end = 0;
   #gatheredSince = 0;
-  /** Bytes that the pipe did not take, in order; the first is with the socket while `#blocked`. */
-  #waiting: Uint8Array[] = [];
+  /** Pieces that the pipe has not taken, no array, whose methods are everybody's. */
+  #first: Piece | undefined;
+  #last: Piece | undefined;
+  /** Bytes in pieces. */
   #backlog = 0;
+  /** The first piece is with the socket, or waits for a timer. */
   #blocked = false;
   #scheduled = false;
   #held = false;
@@ -59,12 +92,15 @@ export class Output {
     const stat = fstatSync(descriptor);
     // On Windows writes to a pipe wait until it takes them.
     const isAsync = nativeProcess.platform !== "win32" && (stat.isFIFO() || stat.isSocket());
-    if (isAsync) this.#socket = this.#openSocket();
+    if (!isAsync) return;
+    this.#socket = this.#openSocket();
+    this.#handle = (this.#socket as unknown as { _handle: Handle })._handle;
   }
 
   #openSocket(): net.Socket {
-    const socket = new net.Socket({ fd: this.#descriptor, readable: false, writable: true });
+    const socket = new Socket({ fd: this.#descriptor, readable: false, writable: true });
     socket.on("error", () => this.#lost());
+    socket.on("close", () => this.#lost());
     return socket;
   }
 
@@ -73,7 +109,10 @@ export class Output {
     return this.#backlog;
   }
 
-  /** Adds a frame. `payload` may be written later: `reused` says that its owner may change it, so keep no reference. */
+  /**
+   * Adds a frame. `payload` may be written later: `reused` says that its owner may change it, so keep no reference. Throws
+   * a RangeError, and adds nothing, where the stack is full or writeHeader refuses.
+   */
   frame(
     kind: number,
     encoding: Encoding,
@@ -83,19 +122,16 @@ export class Output {
     reused = false,
   ): void {
     const head = HEADER_SIZE + meta.length;
-    const large = payload.length >= LARGE;
-    this.#makeRoom(large ? head : head + payload.length);
-    const at = this.#length;
+    const large = payload.length >= (reused ? LARGE_REUSED : LARGE);
+    const at = this.#makeRoom(large ? head : head + payload.length);
     writeHeader(this.#gathered, at, kind, encoding, id, meta.length, payload.length);
-    this.#gathered.set(meta, at + HEADER_SIZE);
-    this.#length = at + head;
+    setBytes(this.#gathered, meta, at + HEADER_SIZE);
     if (large) {
-      this.flush();
-      this.#write(payload, reused);
+      this.#addLarge(at + head, payload, reused);
       return;
     }
-    this.#gathered.set(payload, this.#length);
-    this.#length += payload.length;
+    setBytes(this.#gathered, payload, at + head);
+    this.#end = at + head + payload.length;
     this.#added(head + payload.length);
   }
 
@@ -108,12 +144,11 @@ export class Output {
     maxPayload: number,
   ): boolean {
     if (text.length >= LARGE / 3) return this.#largeText(kind, encoding, id, text, maxPayload);
-    this.#makeRoom(HEADER_SIZE + text.length * 3);
-    const at = this.#length;
-    const size = this.#gathered.write(text, at + HEADER_SIZE);
+    const at = this.#makeRoom(HEADER_SIZE + text.length * 3);
+    const size = writeText(this.#gathered, text, at + HEADER_SIZE);
     if (size > maxPayload) return false;
     writeHeader(this.#gathered, at, kind, encoding, id, 0, size);
-    this.#length = at + HEADER_SIZE + size;
+    this.#end = at + HEADER_SIZE + size;
     this.#added(HEADER_SIZE + size);
     return true;
   }
@@ -133,8 +168,7 @@ export class Output {
 
   /** Adds bytes that are no frame. */
   write(bytes: Uint8Array): void {
-    this.flush();
-    this.#write(bytes, false);
+    this.#addLarge(this.#makeRoom(0), bytes, false);
   }
 
   /** Keeps what is added until release(), because more is about to come. */
@@ -145,126 +179,191 @@ export class Output {
   /** Writes what was gathered: at once if `complete`, else once the microtasks queued so far have added theirs. */
   release(complete: boolean): void {
     this.#held = false;
-    if (this.#length === 0) return;
     if (complete) this.flush();
     else this.#schedule();
   }
 
-  #makeRoom(size: number): void {
-    if (this.#length + size > GATHER_SIZE) this.flush();
+  /** Returns where in the gathered bytes there is room. What can't be written here will be in time. */
+  #makeRoom(size: number): number {
+    if (!this.#held) this.#schedule();
+    if (this.#end + size > GATHER_SIZE) this.#flush();
+    if (this.#end + size > GATHER_SIZE) this.#gatherAnew(Buffer.allocUnsafeSlow(GATHER_SIZE));
+    return this.#end;
   }
 
+  #gatherAnew(room: Buffer): void {
+    this.#gathered = room;
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /** A frame is gathered: tries to write it where it has waited. */
   #added(size: number): void {
-    if (this.#finalSince !== undefined) this.flush();
-    else if (this.#length === size) this.#gatheredSince = now();
-    else if (now() - this.#gatheredSince > MAX_WAIT) this.flush();
-    if (!this.#held) this.#schedule();
+    try {
+      if (this.#finalSince !== undefined) this.#flush();
+      else if (this.#end - this.#start === size) this.#gatheredSince = now();
+      else if (now() - this.#gatheredSince > MAX_WAIT) this.#flush();
+    } catch {
+      // The stack is full: a flush is scheduled, or there will be a release.
+    }
+  }
+
+  /** Adds what is gathered up to `end`, and a payload to be written by itself. */
+  #addLarge(end: number, payload: Uint8Array, reused: boolean): void {
+    const waits = this.#first !== undefined;
+    const bytes = reused && waits ? Buffer.from(payload) : payload;
+    const piece: Piece = { bytes, at: 0, end: bytes.length, next: undefined };
+    this.#append(end, piece);
+    try {
+      this.#drain();
+      if (reused && !waits && piece.at < piece.end) own(piece);
+    } catch {
+      // As above.
+    }
+  }
+
+  #append(end: number, large: Piece | undefined): void {
+    const gathered: Piece = { bytes: this.#gathered, at: this.#start, end, next: large };
+    if (this.#last) this.#last.next = gathered;
+    else this.#first = gathered;
+    this.#last = large ?? gathered;
+    this.#backlog += end - this.#start + (large ? large.end : 0);
+    this.#start = end;
+    this.#end = end;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#length === 0) return;
+    if (this.#scheduled) return;
+    afterMicrotasks(this.#nextTick);
     this.#scheduled = true;
-    afterMicrotasks(() => nextTick(this.#flushScheduled));
   }
+
+  readonly #nextTick = (): void => nextTick(this.#flushScheduled);
 
   readonly #flushScheduled = (): void => {
     this.#scheduled = false;
     this.flush();
   };
 
-  /** Writes what was gathered. */
+  /** Writes what was gathered. Not to be called where user code may have filled the stack. */
   flush(): void {
-    if (this.#length === 0) return;
-    const bytes = this.#gathered.subarray(0, this.#length);
-    this.#length = 0;
-    this.#write(bytes, true);
-  }
-
-  /** Writes what the pipe takes and keeps the rest, as a copy if the bytes are `reused`. */
-  #write(bytes: Uint8Array, reused: boolean): void {
     if (this.#gone) return;
-    if (this.#finalSince !== undefined) {
-      this.#writeFinally(bytes, this.#finalSince);
-      return;
-    }
-    const written = this.#isBlocked() ? 0 : this.#writeNow(bytes);
-    if (written === bytes.length) return;
-    const rest = bytes.subarray(written);
-    this.#waiting.push(reused ? Buffer.from(rest) : rest);
-    this.#changeBacklog(rest.length);
-    this.#pump();
-  }
-
-  #isBlocked(): boolean {
-    // The socket's own callback may be lost to a faked process.nextTick; its counter is not.
-    this.#takeBack();
-    return this.#blocked;
-  }
-
-  /** How many bytes the pipe took. */
-  #writeNow(bytes: Uint8Array): number {
-    let written = 0;
-    while (written < bytes.length) {
-      const size = this.#tryWrite(bytes, written);
-      if (size === 0) break;
-      written += size;
-    }
-    return written;
-  }
-
-  /** Returns 0 for a full pipe; all for one that is gone. */
-  #tryWrite(bytes: Uint8Array, offset: number): number {
     try {
-      return writeSync(this.#descriptor, bytes, offset, bytes.length - offset);
+      this.#flush();
+      this.#pump();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0;
-      this.#lost();
-      return bytes.length - offset;
+      this.#broke(error);
     }
   }
 
-  /** Lets the event loop say when more can be written, by handing it the first waiting bytes. */
-  #pump(): void {
-    const next = this.#waiting[0];
-    if (this.#blocked || next === undefined) return;
-    this.#blocked = true;
-    if (this.#socket) this.#socket.write(next, () => this.#takeBack());
-    else setTimeout(() => this.#writeOn(), RETRY_AFTER);
+  #flush(): void {
+    if (this.#end > this.#start) this.#append(this.#end, undefined);
+    this.#drain();
   }
 
-  /** Writes on directly if the event loop has written the first waiting bytes. */
-  #takeBack(): void {
-    if (!this.#blocked || this.#socket?.writableLength !== 0) return;
-    this.#changeBacklog(-(this.#waiting.shift()?.length ?? 0));
-    this.#writeOn();
+  /** Writes the pieces while the pipe takes them. Throws only a full stack's RangeError. */
+  #drain(): void {
+    if (this.#gone) return;
+    try {
+      // The socket's own callback may be lost to a faked process.nextTick; its counter is not.
+      this.#takeBack();
+      while (this.#first && !this.#blocked && this.#writeFirst(this.#first));
+    } catch (error) {
+      if (isFullStack(error)) throw error;
+      this.#broke(error);
+    }
+    // Nobody reads the gathered bytes any more.
+    if (this.#first || this.#end > this.#start) return;
+    this.#start = 0;
+    this.#end = 0;
   }
 
-  #writeOn(): void {
+  /** Returns false for a full pipe. */
+  #writeFirst(first: Piece): boolean {
+    while (first.at < first.end) {
+      if (this.#tryWrite(first)) continue;
+      if (this.#gone || this.#finalSince === undefined) return false;
+      if (now() - this.#finalSince > MAX_FINAL_WAIT) return false;
+      sleep(NAP, 0, 0, 1);
+    }
+    this.#dropFirst(first);
+    return true;
+  }
+
+  #dropFirst(first: Piece): void {
+    this.#first = first.next;
+    if (!first.next) this.#last = undefined;
+    this.#backlog -= first.end - first.at;
     this.#blocked = false;
-    while (this.#waiting.length > 0) {
-      const next = this.#waiting[0] as Uint8Array;
-      const written = this.#writeNow(next);
-      this.#changeBacklog(-written);
-      if (written < next.length) {
-        this.#waiting[0] = next.subarray(written);
-        break;
-      }
-      this.#waiting.shift();
-    }
-    this.#pump();
   }
 
-  #changeBacklog(bytes: number): void {
-    this.#backlog += bytes;
+  /** Returns false for a pipe that is full or gone. */
+  #tryWrite(piece: Piece): boolean {
+    try {
+      const size = writeSync(this.#descriptor, piece.bytes, piece.at, piece.end - piece.at);
+      piece.at += size;
+      this.#backlog -= size;
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EAGAIN") return false;
+      if (code === undefined) throw error; // not the system's: nothing is known, or the stack is full
+      this.#lost();
+      return false;
+    }
+  }
+
+  /** Lets the event loop say when more can be written, by handing it the first piece. */
+  #pump(): void {
     this.#handlers.onBacklog(this.#backlog);
+    const first = this.#first;
+    if (!first || this.#blocked || this.#finalSince !== undefined) return;
+    this.#blocked = true;
+    if (this.#socket && this.#handle) this.#handOver(this.#socket, this.#handle, first);
+    else setTimeout(this.#retry, RETRY_AFTER);
+  }
+
+  #handOver(socket: net.Socket, handle: Handle, { bytes, at, end }: Piece): void {
+    const before = handle.bytesWritten;
+    socket.write(subarray(bytes, at, end), () => this.flush());
+    const taken = handle.bytesWritten - before;
+    if (taken !== end - at && !socket.errored) {
+      throw new Error(`the socket took ${taken} of ${end - at} bytes`);
+    }
+    if (socket.writableLength === 0) this.#schedule();
+  }
+
+  readonly #retry = (): void => {
+    this.#blocked = false;
+    this.flush();
+  };
+
+  /** Notices that the event loop has written the first piece. */
+  #takeBack(): void {
+    if (!(this.#socket && this.#first && this.#blocked)) return;
+    const { errored, writableLength } = this.#socket;
+    if (errored) this.#lost();
+    else if (writableLength === 0) this.#dropFirst(this.#first);
+  }
+
+  /** The process ends, before anything that follows could be taken for the rest of a frame. */
+  #broke(error: unknown): never {
+    this.#abandon();
+    writeError(error, "rootbridge worker: ended, as it could not write a frame to its end: ");
+    return exitProcess(FAILED);
   }
 
   #lost(): void {
     if (this.#gone) return;
-    this.#gone = true;
-    this.#waiting = [];
-    this.#length = 0;
+    this.#abandon();
     this.#handlers.onGone();
+  }
+
+  #abandon(): void {
+    this.#gone = true;
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#backlog = 0;
   }
 
   /**
@@ -273,34 +372,28 @@ export class Output {
    */
   flushFinally(): void {
     if (this.#finalSince !== undefined) return;
-    const left = this.#leftWithSocket();
+    if (this.#first && this.#blocked && this.#handle) {
+      // The event loop may have written a part.
+      this.#backlog += this.#first.at - this.#first.end + this.#handle.writeQueueSize;
+      this.#first.at = this.#first.end - this.#handle.writeQueueSize;
+    }
+    this.#blocked = false;
     this.#finalSince = now();
-    for (const bytes of left) this.#writeFinally(bytes, this.#finalSince);
     this.flush();
   }
+}
 
-  /** Waiting bytes, of which the event loop may have written some of the first. */
-  #leftWithSocket(): Uint8Array[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    const first = waiting[0];
-    if (!(this.#blocked && first && this.#socket)) return waiting;
-    const handle = (this.#socket as { _handle?: { writeQueueSize?: number } })._handle;
-    const left = Math.min(first.length, handle?.writeQueueSize ?? this.#socket.writableLength);
-    waiting[0] = first.subarray(first.length - left);
-    return waiting;
-  }
+/** True where user code has filled the stack: what was called last has done nothing. */
+function isFullStack(error: unknown): boolean {
+  return error instanceof RangeError && (error as NodeJS.ErrnoException).code === undefined;
+}
 
-  #writeFinally(bytes: Uint8Array, since: number): void {
-    let written = 0;
-    while (written < bytes.length && !this.#gone) {
-      const size = this.#tryWrite(bytes, written);
-      written += size;
-      if (size > 0) continue;
-      if (now() - since > MAX_FINAL_WAIT) return;
-      sleep(NAP, 0, 0, 1);
-    }
-  }
+/** Makes a copy of bytes that their owner may change. */
+function own(piece: Piece): void {
+  const bytes = Buffer.from(subarray(piece.bytes, piece.at, piece.end));
+  piece.bytes = bytes;
+  piece.at = 0;
+  piece.end = bytes.length;
 }
 
 const NO_META: Uint8Array = Buffer.alloc(0);

@@ -1,8 +1,8 @@
-import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { assertWellFormed } from "./depth.ts";
 import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
+import { Buffer, hasText, indexOf, readText } from "./methods.ts";
 import { describeProblem } from "./problem.ts";
 import { tidy } from "./tidy.ts";
 
@@ -119,7 +119,7 @@ function decodeMsgpack(payload: Uint8Array, root: string): unknown {
   try {
     assertWellFormed(payload);
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-    return bytes.includes("__proto__") ? unpackProtoKeys(payload) : loaded.unpack(payload);
+    return indexOf(bytes, "__proto__") >= 0 ? unpackProtoKeys(payload) : loaded.unpack(payload);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
     throw new CodecError(`${root} is not MessagePack (${payload.length} bytes): ${reason}`, {
@@ -159,8 +159,8 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
 /** Parses JSON text as UTF-8. Throws a SyntaxError, also for bytes that are not UTF-8. */
 export function parseJson(bytes: Uint8Array): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = buffer.toString();
-  if (text.includes("\ufffd") && !isUtf8(buffer, text)) throw new SyntaxError("not UTF-8");
+  const text = readText(buffer);
+  if (hasText(text, "\ufffd") && !isUtf8(buffer, text)) throw new SyntaxError("not UTF-8");
   return parse(text);
 }
 
@@ -170,7 +170,7 @@ export function stringifyJson(value: unknown): string | undefined {
 }
 
 function isUtf8(buffer: Buffer, text: string): boolean {
-  return Buffer.from(text).equals(buffer);
+  return Buffer.compare(Buffer.from(text), buffer) === 0;
 }
 
 function hasForeignToJson(): boolean {

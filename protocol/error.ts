@@ -1,9 +1,9 @@
-import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { stringifyJson } from "./codec.ts";
 import { describeField, type FieldBudget, newFieldBudget, readProperty } from "./field.ts";
 import { MAX_ERROR } from "./frame.ts";
 import { decodeObject, MessageError } from "./message.ts";
+import { Buffer } from "./methods.ts";
 import { withoutPrototype } from "./prototype.ts";
 
 /** Every way a call can end but well. */

@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import { Buffer, indexOf, setBytes, subarray } from "./methods.ts";
 
 /** The highest protocol version spoken here. */
 export const VERSION = 1;
@@ -90,14 +90,15 @@ const MAGIC = [0xff, 0x52, 0x42] as const;
 /** Bytes that show the start of a hello: magic, version and kind. */
 const HELLO_START = 5;
 const isWhole = Number.isInteger;
+const { min } = Math;
 
 /** Returns one frame as bytes. Throws a RangeError for a meta or a number that has no room in the header. */
 export function encodeFrame(frame: Partial<Frame> & { kind: number }): Uint8Array {
   const { kind, encoding = Encoding.Json, id = 0, meta = EMPTY, payload = EMPTY } = frame;
   const bytes = Buffer.allocUnsafe(HEADER_SIZE + meta.length + payload.length);
   writeHeader(bytes, 0, kind, encoding, id, meta.length, payload.length);
-  bytes.set(meta, HEADER_SIZE);
-  bytes.set(payload, HEADER_SIZE + meta.length);
+  setBytes(bytes, meta, HEADER_SIZE);
+  setBytes(bytes, payload, HEADER_SIZE + meta.length);
   return bytes;
 }
 
@@ -176,7 +177,7 @@ export class FrameReader {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#onSkipped) {
-      this.#onSkipped(this.#header.subarray(0, this.#headerLength));
+      this.#onSkipped(subarray(this.#header, 0, this.#headerLength));
       return;
     }
     const expected = this.#body ? this.#body.length : HEADER_SIZE;
@@ -199,8 +200,8 @@ export class FrameReader {
       this.#parseHeader(chunk, offset);
       return this.#startBody(chunk, offset + HEADER_SIZE);
     }
-    const wanted = Math.min(HEADER_SIZE - this.#headerLength, chunk.length - offset);
-    this.#header.set(chunk.subarray(offset, offset + wanted), this.#headerLength);
+    const wanted = min(HEADER_SIZE - this.#headerLength, chunk.length - offset);
+    setBytes(this.#header, subarray(chunk, offset, offset + wanted), this.#headerLength);
     this.#headerLength += wanted;
     this.#checkStart(this.#header, 0, this.#headerLength);
     if (this.#headerLength < HEADER_SIZE) return offset + wanted;
@@ -222,8 +223,8 @@ export class FrameReader {
 
   #readBody(chunk: Uint8Array, offset: number): number {
     const body = this.#body ?? EMPTY;
-    const end = Math.min(chunk.length, offset + body.length - this.#bodyLength);
-    body.set(chunk.subarray(offset, end), this.#bodyLength);
+    const end = min(chunk.length, offset + body.length - this.#bodyLength);
+    setBytes(body, subarray(chunk, offset, end), this.#bodyLength);
     this.#bodyLength += end - offset;
     if (this.#bodyLength < body.length) return end;
     this.#body = undefined;
@@ -234,11 +235,11 @@ export class FrameReader {
   #emit(bytes: Uint8Array, offset: number): void {
     const frame = this.#frame;
     const payloadStart = offset + this.#metaSize;
-    frame.meta = this.#metaSize === 0 ? EMPTY : bytes.subarray(offset, payloadStart);
+    frame.meta = this.#metaSize === 0 ? EMPTY : subarray(bytes, offset, payloadStart);
     frame.payload =
       this.#payloadSize === 0
         ? EMPTY
-        : bytes.subarray(payloadStart, payloadStart + this.#payloadSize);
+        : subarray(bytes, payloadStart, payloadStart + this.#payloadSize);
     this.#onFrame(frame);
   }
 
@@ -266,7 +267,7 @@ export class FrameReader {
   #checkStart(bytes: Uint8Array, offset: number, length: number): void {
     for (let i = 0; i < 3 && i < length; i++) {
       if (bytes[offset + i] !== MAGIC[i]) {
-        const seen = Buffer.from(bytes.subarray(offset, offset + Math.min(length, 8)));
+        const seen = Buffer.from(subarray(bytes, offset, offset + min(length, 8)));
         this.#fail(
           `expected a frame's magic ff 52 42, got ${hex(seen)} ("${printable(seen)}"): something else wrote to the protocol's pipe`,
         );
@@ -282,18 +283,18 @@ export class FrameReader {
   /** Returns where in the chunk the hello starts, or the chunk's length. Keeps a start that may go on in the next. */
   #skip(chunk: Uint8Array): number {
     const held = this.#headerLength;
-    const bytes = held > 0 ? Buffer.concat([this.#header.subarray(0, held), chunk]) : chunk;
+    const bytes = held > 0 ? Buffer.concat([subarray(this.#header, 0, held), chunk]) : chunk;
     this.#headerLength = 0;
     const { at, found } = findHello(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    this.#countSkipped(bytes.subarray(0, at));
+    this.#countSkipped(subarray(bytes, 0, at));
     if (!found) {
-      this.#header.set(bytes.subarray(at), 0);
+      setBytes(this.#header, subarray(bytes, at), 0);
       this.#headerLength = bytes.length - at;
       return chunk.length;
     }
     this.#onSkipped = undefined;
     if (at >= held) return at - held;
-    this.#header.set(bytes.subarray(at, held), 0);
+    setBytes(this.#header, subarray(bytes, at, held), 0);
     this.#headerLength = held - at;
     return 0;
   }
@@ -315,7 +316,7 @@ export class FrameReader {
 
 /** Where a hello starts (of any version: the reader tells a foreign one), or may start once more bytes have come. */
 function findHello(bytes: Buffer): { at: number; found: boolean } {
-  for (let at = bytes.indexOf(MAGIC[0]); at >= 0; at = bytes.indexOf(MAGIC[0], at + 1)) {
+  for (let at = indexOf(bytes, MAGIC[0]); at >= 0; at = indexOf(bytes, MAGIC[0], at + 1)) {
     const there = Math.min(HELLO_START, bytes.length - at);
     if (startsHello(bytes, at, there)) return { at, found: there === HELLO_START };
   }

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { parseJson, stringifyJson } from "./codec.ts";
 import {
   Encoding,
@@ -9,6 +8,7 @@ import {
   MIN_MAX_PAYLOAD,
   VERSION,
 } from "./frame.ts";
+import { Buffer } from "./methods.ts";
 import { withoutPrototype } from "./prototype.ts";
 
 /** A well-formed frame whose content breaks a rule of the protocol. */
@@ -375,9 +375,8 @@ function optionalName<Name extends string>(
 ): Name | undefined {
   const value = from[key];
   if (value === undefined) return undefined;
-  const name = names.find((known) => known === value);
-  if (name === undefined) throw expected(kind, key, `one of ${names.join(", ")}`, value);
-  return name;
+  for (let i = 0; i < names.length; i++) if (names[i] === value) return names[i];
+  throw expected(kind, key, `one of ${names.join(", ")}`, value);
 }
 
 function positiveInteger(kind: string, from: JsonObject, key: string): number {

@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
+import { Buffer, readText } from "./methods.ts";
 
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
@@ -48,7 +48,7 @@ function hasLoneSurrogate(text: string): boolean {
 }
 
 function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
+  return readText(Buffer.from(text));
 }
 
 function tidyBigInt(value: bigint, key: string): unknown {

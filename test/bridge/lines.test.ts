@@ -139,6 +139,17 @@ test("what user code prints, by whatever way, goes to stderr", (t) => {
   assert.match(stderr, /"level":"warn","msg":"hello","method":"print","field":1/);
 });
 
+test("lines are answered in their order behind stubs of Array.prototype's methods", (t) => {
+  const stubs = ["push", "shift"].flatMap((method) =>
+    ["silent", "throwing"].map((kind) => ({ method: "stub", data: ["Array", method, kind] })),
+  );
+  for (const stub of stubs) {
+    const echo = [1, 2, 3].map((data) => ({ method: "echo", data }));
+    const { answers, code } = feed(t, [stub, ...echo], "globals/prototypes.js");
+    assert.deepEqual([answers, code], [[{}, { data: 1 }, { data: 2 }, { data: 3 }], 0]);
+  }
+});
+
 test("process.exit answers all that is pending with worker_crashed and exits with 1", (t) => {
   const { answers, code } = feed(t, [
     { method: "never", trace_id: "a" },

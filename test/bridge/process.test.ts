@@ -167,6 +167,15 @@ test("an exit handler that exits again ends the worker with its code", async (t)
   assert.deepEqual(await peer.exited, { code: 8, signal: null });
 });
 
+test("an exit handler that throws is shown and can't keep the worker", async (t) => {
+  const peer = await Peer.start(t, "process/exit-throws.js");
+  const last = peer.sendCall("later", 1, { convention: "callback" });
+  peer.send({ kind: Kind.Goaway });
+  assert.equal((await peer.answer(last)).value, 1);
+  assert.deepEqual(await peer.exited, { code: 1, signal: null });
+  assert.match(peer.stderr, /^Error: from an exit handler\n {4}at /m);
+});
+
 test("an answer of megabytes is written whole before an exit", async (t) => {
   const peer = await Peer.start(t, "process/big-exit.js");
   peer.setReading(false);

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Kind } from "../../protocol/frame.ts";
+import { Peer } from "../support/peer.ts";
+
+const FILE = "globals/prototypes.js";
+/** Methods that the way of a frame leads by, or did. */
+const METHODS: [owner: string, method: string][] = [
+  ["Array", "push"],
+  ["Array", "shift"],
+  ["AsyncLocalStorage", "run"],
+  ["Buffer", "subarray"],
+  ["Buffer", "toString"],
+  ["Buffer", "write"],
+  ["Duplex", "write"],
+  ["EventEmitter", "emit"],
+  ["Map", "delete"],
+  ["Map", "get"],
+  ["Map", "set"],
+  ["Socket", "_write"],
+  ["Socket", "_writeGeneric"],
+  ["Socket", "write"],
+  ["Uint8Array", "set"],
+];
+
+for (const [owner, method] of METHODS) {
+  for (const kind of ["silent", "throwing"]) {
+    test(`answers that wait for a full pipe are whole and each caller's own behind a ${kind} stub of ${owner}.prototype.${method}`, async (t) => {
+      const peer = await Peer.start(t, FILE);
+      await peer.call("stub", [owner, method, kind]);
+      assert.equal(await peer.call("echo", "small"), "small");
+      peer.setReading(false);
+      const [big = 0, bytes = 0, ...others] = askForMuch(peer);
+      peer.sendCall("mark");
+      await peer.until(() => peer.stderr.includes("marked"), "all calls have run");
+      peer.setReading(true);
+      assert.equal((await peer.answer(big)).value, "x".repeat(3_000_000));
+      assert.deepEqual((await peer.answer(bytes)).value, Buffer.alloc(300_000, "b"));
+      for (const [number, id] of others.entries()) {
+        assert.equal((await peer.answer(id)).value, `SECRET ${number} `.repeat(20_000));
+      }
+      assert.equal((await peer.fail("nope")).code, "method_not_found");
+      peer.send({ kind: Kind.Goaway });
+      assert.equal((await peer.exited).signal, null);
+    });
+  }
+}
+
+/** What the worker has no way around: Node's own way to the pipe, and what Node itself stands on. */
+const BREAKS: Record<string, unknown> = {
+  stubHandle: undefined,
+  stub: ["Array", "iterator", "throwing"],
+};
+
+for (const [method, argument] of Object.entries(BREAKS)) {
+  test(`a worker that can't write a frame to its end, after ${method}, writes nothing behind it, says so and ends`, async (t) => {
+    const peer = await Peer.start(t, FILE);
+    await peer.call(method, argument);
+    peer.setReading(false);
+    const ids = askForMuch(peer);
+    await peer.until(() => peer.stderr.includes("to its end"), "the worker says why it ends");
+    peer.setReading(true);
+    assert.deepEqual(await peer.exited, { code: 1, signal: null });
+    assert.match(peer.stderr, /^rootbridge worker: ended, as it could not write a frame to its/m);
+    assert.deepEqual(
+      peer.frames.filter(({ id }) => ids.includes(id)),
+      [],
+    );
+  });
+}
+
+/** Asks for more than the pipe holds. */
+function askForMuch(peer: Peer): number[] {
+  const secrets = Array.from({ length: 15 }, (_, number) => number);
+  return [
+    peer.sendCall("big"),
+    peer.sendCall("bytes"),
+    ...secrets.map((number) => peer.sendCall("secret", number)),
+  ];
+}
+
+test("printing where the stack is nearly full breaks no frame", async (t) => {
+  const peer = await Peer.start(t, "globals/dives.js");
+  assert.equal(await peer.call("dive", 100), 0);
+  assert.equal(await peer.call("echo", "still"), "still");
+  await peer.goaway();
+});
