@@ -1,10 +1,12 @@
-import { parseJson, stringifyJson } from "../protocol/codec.ts";
+import { parseJson } from "../protocol/codec.ts";
+import { textOf } from "../protocol/error.ts";
 import { Encoding, MAX_LOG } from "../protocol/frame.ts";
 import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
 import { indexOf, subarray } from "../protocol/methods.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
 import { type Call, runningCall } from "./current-call.ts";
 import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
+import { encodeRecord, LEFT_OUT } from "./log-record.ts";
 
 /** Takes log lines of at most maxLine bytes. */
 export type LogSink = (meta: LogMeta, payload: Uint8Array, encoding: Encoding) => void;
@@ -253,12 +255,17 @@ function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): Log
   return meta;
 }
 
-/** A line of at most maxLine bytes, saying how many are missing. */
-function cut(line: Buffer, missing: number): Buffer {
-  if (missing === 0 && line.length <= maxLine) return line;
-  const kept = Math.min(line.length, maxLine - 40);
+/** A line of at most `limit` bytes, saying how many are missing. */
+function cut(line: Buffer, missing: number, limit = maxLine): Buffer {
+  if (missing === 0 && line.length <= limit) return line;
+  const kept = Math.min(line.length, limit - 40);
   const note = ` … (${line.length - kept + missing} more bytes)`;
   return Buffer.concat([subarray(line, 0, kept), Buffer.from(note)]);
+}
+
+function cutBefore(line: Buffer, note: string): Buffer {
+  const end = Buffer.from(note);
+  return Buffer.concat([cut(line, 0, maxLine - end.length), end]);
 }
 
 const NAMED_LEVELS: Readonly<Record<string, LogLevel>> = {
@@ -308,17 +315,9 @@ export function printLog(
   fields?: Record<string, unknown>,
 ): void {
   const meta = metaOf(level, "log", call);
-  const json = fields && logRecord(message, fields);
-  if (json) sink(meta, json, Encoding.Json);
-  else sink(meta, cut(Buffer.from(String(message)), 0), Encoding.Raw);
-}
-
-/** `undefined` if the fields have no JSON, or too much of it. */
-function logRecord(message: string, fields: Record<string, unknown>): Buffer | undefined {
-  try {
-    const record = Buffer.from(stringifyJson({ msg: message, ...fields }) ?? "");
-    return record.length <= maxLine ? record : undefined;
-  } catch {
-    return undefined;
-  }
+  const msg = textOf(message);
+  const none = fields === undefined || fields === null;
+  const record = none ? undefined : encodeRecord({ msg }, fields, maxLine);
+  if (record) sink(meta, record, Encoding.Json);
+  else sink(meta, cutBefore(Buffer.from(msg), none ? "" : LEFT_OUT), Encoding.Raw);
 }

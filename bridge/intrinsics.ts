@@ -22,6 +22,7 @@ export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
 
 export const isArray: typeof Array.isArray = Array.isArray;
 
+export const isNativeError: typeof types.isNativeError = types.isNativeError;
 export const isPromise: typeof types.isPromise = types.isPromise;
 export const isProxy: typeof types.isProxy = types.isProxy;
 export const isModuleNamespaceObject: typeof types.isModuleNamespaceObject =

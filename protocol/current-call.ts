@@ -17,7 +17,7 @@ export interface CurrentCall {
   timeLeft(): number;
 }
 
-/** One method per level; `fields` become properties of the log record. */
+/** One method per level; `fields` become properties of the log record, an Error among them its stack. */
 export type CallLogger = Readonly<
   Record<LogLevel, (message: string, fields?: Record<string, unknown>) => void>
 >;

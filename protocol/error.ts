@@ -222,7 +222,8 @@ function messageOfValue(thrown: unknown): string {
   return `an object that is no Error was thrown (keys: ${keysOf(thrown).slice(0, 16).join(", ")})`;
 }
 
-function textOf(value: unknown): string {
+/** Text of anything; never throws. */
+export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   try {
     return String(value);

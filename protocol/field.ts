@@ -24,9 +24,9 @@ const { isAnyArrayBuffer, isDate, isMap, isSet, isNativeError } = types;
 const { keys: ownKeys } = Object;
 const { isFinite: isFiniteNumber } = Number;
 
-/** A full budget: 32,768 characters and 1,024 entries. */
-export function newFieldBudget(): FieldBudget {
-  return { text: MAX_TEXT, entries: MAX_ENTRIES, truncated: false, around: new Set() };
+/** A full budget: 1,024 entries, and so many characters. */
+export function newFieldBudget(text: number = MAX_TEXT): FieldBudget {
+  return { text, entries: MAX_ENTRIES, truncated: false, around: new Set() };
 }
 
 /** Reads a property; a getter or trap that throws reads as `undefined`. */

@@ -69,8 +69,51 @@ test("its logger writes records with level, fields and the call's trace id", asy
     [
       ["debug", "log", false, "hello", "t-3", "log"],
       ["info", "log", true, '{"msg":"hello","amount":3}', "t-3", "log"],
-      ["warn", "log", false, "hello", "t-3", "log"],
+      ["warn", "log", true, '{"msg":"hello","big":"[BigInt 1]"}', "t-3", "log"],
       ["error", "log", false, "hello", "t-3", "log"],
     ],
   );
+});
+
+test("a record of exactly 32,768 bytes is whole, a longer one is cut and says so", async (t) => {
+  const peer = await Peer.start(t, "calls/logs.js");
+  await peer.call("fill", 32_768);
+  await peer.call("fill", 32_769);
+  await peer.goaway();
+  const [whole = "", cut = ""] = peer.logs.map(({ text }) => text);
+  assert.equal(Buffer.byteLength(whole), 32_768);
+  assert.deepEqual(JSON.parse(whole), { msg: "", text: "a".repeat(32_748) });
+  const { msg, text } = JSON.parse(cut);
+  assert.equal(msg, " … (fields were cut)");
+  assert.match(text, /^a{10000,}…$/);
+});
+
+test("fields that have to be left out are said to be", async (t) => {
+  const peer = await Peer.start(t, "calls/logs.js");
+  await peer.call("long");
+  await peer.call("unreadable");
+  await peer.call("many");
+  await peer.goaway();
+  const [long = "", keys, getter, noText, many = ""] = peer.logs.map(({ text }) => text);
+  const [, kept = "", missing] =
+    /^(m+) … \((\d+) more bytes\) … \(fields were left out\)$/.exec(long) ?? [];
+  assert.equal(kept.length + Number(missing), 40_000);
+  assert.ok(Buffer.byteLength(long) <= 32_768);
+  assert.equal(keys, "keys … (fields were left out)");
+  assert.equal(getter, '{"msg":"getter","amount":3,"bad":"[Throws: no]"}');
+  assert.equal(noText, "[object that has no text]");
+  const { msg, ...fields } = JSON.parse(many);
+  assert.deepEqual([msg, Object.keys(fields).length], ["many … (fields were cut)", 64]);
+});
+
+test("an Error among the fields is its stack, and what is no object a value", async (t) => {
+  const peer = await Peer.start(t, "calls/logs.js");
+  await peer.call("errors");
+  await peer.goaway();
+  const [inside, alone, beside, value, none] = peer.logs;
+  assert.match(JSON.parse(inside?.text ?? "").error, /^TypeError: boom\n {4}at /);
+  assert.match(JSON.parse(alone?.text ?? "").error, /^TypeError: alone\n {4}at /);
+  assert.match(JSON.parse(beside?.text ?? "").error, /^TypeError: beside\n {4}at /);
+  assert.equal(value?.text, '{"msg":"failed","value":5}');
+  assert.deepEqual([none?.text, none?.json], ["failed", false]);
 });
