@@ -8,6 +8,8 @@ import net from "node:net";
 import { performance } from "node:perf_hooks";
 import timers from "node:timers";
 import { types } from "node:util";
+import { textOf } from "../protocol/error.ts";
+import { readProperty } from "../protocol/field.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
 
 export const apply: typeof Reflect.apply = Reflect.apply;
@@ -83,8 +85,13 @@ export function exitProcess(code: number): never {
 
 /** Writes an error to stderr, if that takes it. */
 export function writeError(error: unknown, what = ""): void {
+  writeStderr(`${what}${textOf(readProperty(Object(error), "stack") ?? error)}\n`);
+}
+
+/** Writes to stderr, if that takes it. */
+export function writeStderr(text: string): void {
   try {
-    writeSync(2, `${what}${(error as Error).stack ?? error}\n`);
+    writeSync(2, text);
   } catch {
     // There is nowhere left to say so.
   }

@@ -1,5 +1,5 @@
 import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec.ts";
-import { Code, type ErrorObject, encodeError } from "../protocol/error.ts";
+import { Code, type ErrorObject, encodeError, textOf } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { LogLevel } from "../protocol/message.ts";
 import { base64, readText } from "../protocol/methods.ts";
@@ -16,11 +16,13 @@ import {
   nativeProcess,
   SafeMap,
   setTimeout,
+  writeStderr,
   writeSync,
 } from "./intrinsics.ts";
 import { type Answers, Invoker } from "./invoke.ts";
 import { LineReader } from "./line-reader.ts";
 import { loadFile } from "./loader.ts";
+import { encodeRecord, LEFT_OUT } from "./log-record.ts";
 import { Output } from "./output.ts";
 import { Queue } from "./queue.ts";
 import { printToStderr } from "./redirect.ts";
@@ -344,6 +346,9 @@ function print(
   fields?: Record<string, unknown>,
 ): void {
   const { method, traceId } = call;
-  const record = { level, msg: message, method, trace_id: traceId, ...fields };
-  writeSync(2, `${stringifyJson(record)}\n`);
+  const own = { level, msg: textOf(message), method, trace_id: traceId };
+  const record =
+    encodeRecord(own, fields ?? {}, Number.POSITIVE_INFINITY) ??
+    encodeRecord({ ...own, msg: own.msg + LEFT_OUT }, {}, Number.POSITIVE_INFINITY);
+  if (record) writeStderr(`${readText(record)}\n`);
 }

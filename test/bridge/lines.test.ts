@@ -139,6 +139,29 @@ test("what user code prints, by whatever way, goes to stderr", (t) => {
   assert.match(stderr, /"level":"warn","msg":"hello","method":"print","field":1/);
 });
 
+test("a logger's fields take no name of the record's own, and need no form as JSON", (t) => {
+  const requests = ["taken", "big", "unreadable"].map((method) => ({ method, trace_id: "t-1" }));
+  const { answers, code, stderr } = feed(t, requests, "calls/line-logs.js");
+  assert.deepEqual(
+    answers.map(({ error }) => error),
+    [undefined, undefined, undefined],
+  );
+  assert.equal(code, 0);
+  const own = (method: string, msg: string) => ({ level: "info", msg, method, trace_id: "t-1" });
+  const taken = { msg: "a field", level: "gold", method: "GET", trace_id: "mine" };
+  assert.deepEqual(
+    stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+    [
+      { ...own("taken", "order"), total: 1, fields: taken },
+      { ...own("big", "order"), total: "[BigInt 12]", text: "y".repeat(40_000) },
+      own("unreadable", "order … (fields were left out)"),
+    ],
+  );
+});
+
 test("lines are answered in their order behind stubs of Array.prototype's methods", (t) => {
   const stubs = ["push", "shift"].flatMap((method) =>
     ["silent", "throwing"].map((kind) => ({ method: "stub", data: ["Array", method, kind] })),
