@@ -65,7 +65,7 @@ function captureConsole(): void {
     const original = methods[name];
     const level = LEVELS[name];
     if (typeof original !== "function" || level === undefined) continue;
-    methods[name] = named(name, function (this: unknown, ...args: unknown[]): unknown {
+    const noting = named(name, function (this: unknown, ...args: unknown[]): unknown {
       const before = consoleLevel;
       consoleLevel ??= level;
       patchStreams();
@@ -75,6 +75,16 @@ function captureConsole(): void {
         consoleLevel = before;
       }
     });
+    replace(methods, name, { value: noting, writable: true, enumerable: true, configurable: true });
+  }
+}
+
+/** A preload or --frozen-intrinsics may have frozen what it is of: then it stays, and its lines lack their source or call. */
+function replace(owner: object, name: string, property: PropertyDescriptor): void {
+  try {
+    defineProperty(owner, name, withoutPrototype(property));
+  } catch {
+    // What it prints goes where the stream leads, at worst to stderr.
   }
 }
 
@@ -106,7 +116,7 @@ function captureStream(name: "stdout" | "stderr", lines: LineSplitter): void {
     }
     return stream;
   };
-  defineProperty(nativeProcess, name, { ...descriptor, get: named("get", get) });
+  replace(nativeProcess, name, { ...descriptor, get: named("get", get) });
 }
 
 type Written = (error?: Error | null) => void;
@@ -126,16 +136,8 @@ function patchStream(stream: NodeJS.WriteStream, lines: LineSplitter): void {
     if (ended) nextTick(ended as () => void);
     return stream;
   };
-  defineProperty(
-    stream,
-    "write",
-    withoutPrototype({ value: write, writable: true, configurable: true }),
-  );
-  defineProperty(
-    stream,
-    "end",
-    withoutPrototype({ value: end, writable: true, configurable: true }),
-  );
+  replace(stream, "write", { value: write, writable: true, configurable: true });
+  replace(stream, "end", { value: end, writable: true, configurable: true });
 }
 
 function bytesToPrint(chunk: unknown, encoding: unknown): string | Uint8Array {

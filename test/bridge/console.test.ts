@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Log, Peer } from "../support/peer.ts";
+import { fixture, type WorkerOptions } from "../support/worker-process.ts";
+
+const FREEZES = fixture("console/freezes.cjs");
 
 /** Method, then level, source and text of the lines that it prints. */
 const PRINTED: [string, [string, string, RegExp][]][] = [
@@ -167,4 +170,30 @@ test("what is printed outside of calls has no method and no trace id", async (t)
   const peer = await Peer.start(t, { source: "console.log('loading'); export const f = () => 1;" });
   const log = await peer.log("loading");
   assert.deepEqual([log.method, log.traceId, log.level], [undefined, undefined, "info"]);
+});
+
+const FROZEN: Record<string, Partial<WorkerOptions>> = {
+  "--frozen-intrinsics": { nodeArgs: ["--frozen-intrinsics", "--no-warnings"] },
+  "a preload that freezes console": { nodeArgs: ["--require", FREEZES] },
+  "that and a socket": { nodeArgs: ["--require", FREEZES], sockets: true },
+};
+
+for (const [what, options] of Object.entries(FROZEN)) {
+  test(`with ${what} lines come without their console's level`, async (t) => {
+    const peer = await Peer.start(t, { ...options, file: "console/methods.js" });
+    await peer.call("run", "warn", { traceId: "t-9" });
+    const { level, source, traceId } = await peer.log("warn");
+    assert.deepEqual([level, source, traceId], ["warn", "stderr", "t-9"]);
+    await peer.call("run", "info", { traceId: "t-9" });
+    assert.equal((await peer.log("info")).source, "stdout");
+    await peer.goaway();
+  });
+}
+
+test("a frozen process.stdout is left alone", async (t) => {
+  const env = { FREEZE_STREAM: "1" };
+  const nodeArgs = ["--require", FREEZES];
+  const peer = await Peer.start(t, { file: "calls/basic.js", nodeArgs, env });
+  assert.equal(await peer.call("add", [1, 2]), 3);
+  await peer.goaway();
 });
