@@ -3,6 +3,7 @@ import { textOf } from "../protocol/error.ts";
 import { describeField, newFieldBudget, readProperty } from "../protocol/field.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
 import { Buffer, isNativeError } from "./intrinsics.ts";
+import { withoutOwnFrames } from "./thrown.ts";
 
 /** What a log record says beside user code's fields. */
 export interface OwnKeys {
@@ -78,7 +79,7 @@ const whole: Read = (fields, key) => {
 
 function textOfError(error: object): string {
   const stack = readProperty(error, "stack");
-  return typeof stack === "string" ? stack : textOf(error);
+  return typeof stack === "string" ? withoutOwnFrames(stack) : textOf(error);
 }
 
 function described(own: OwnKeys, fields: object, limit: number): OwnKeys {

@@ -22,7 +22,7 @@ function trim(thrown: ThrownObject): void {
 }
 
 /** Below user code come only the worker and Node; an error of the worker itself keeps its stack. */
-function withoutOwnFrames(stack: string): string {
+export function withoutOwnFrames(stack: string): string {
   const lines = stack.split("\n");
   const first = lines.findIndex(isFrame);
   const own = OWN_FILE

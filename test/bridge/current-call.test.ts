@@ -111,7 +111,10 @@ test("an Error among the fields is its stack, and what is no object a value", as
   await peer.call("errors");
   await peer.goaway();
   const [inside, alone, beside, value, none] = peer.logs;
-  assert.match(JSON.parse(inside?.text ?? "").error, /^TypeError: boom\n {4}at /);
+  assert.match(
+    JSON.parse(inside?.text ?? "").error,
+    /^TypeError: boom\n {4}at \S+ \(\S+logs\.js:\S+\)$/,
+  );
   assert.match(JSON.parse(alone?.text ?? "").error, /^TypeError: alone\n {4}at /);
   assert.match(JSON.parse(beside?.text ?? "").error, /^TypeError: beside\n {4}at /);
   assert.equal(value?.text, '{"msg":"failed","value":5}');
