@@ -31,7 +31,7 @@ import { SIGNAL } from "./signal.ts";
 
 /** A request's place among the answers, which keep the order of the requests. */
 interface Slot {
-  traceId: unknown;
+  traceId?: string | undefined;
   /** The answer, once it is there. */
   answer?: string;
   failed?: boolean;
@@ -135,7 +135,7 @@ export class LineMode implements Answers {
       this.#early.push({ line: line && Buffer.from(line) });
       return;
     }
-    const slot: Slot = { traceId: undefined };
+    const slot: Slot = {};
     this.#slots.push(slot);
     const refusal = this.#start(line, slot);
     if (refusal) this.#answerError(slot, refusal);
@@ -143,8 +143,8 @@ export class LineMode implements Answers {
 
   /** Returns why the request was refused, if it was. */
   #start(line: Uint8Array | undefined, slot: Slot): ErrorObject | undefined {
-    const request = line ? parseRequest(line) : lineTooLong();
-    slot.traceId = "traceId" in request ? request.traceId : undefined;
+    const { request, traceId } = line ? parseLine(line) : { request: lineTooLong() };
+    slot.traceId = traceId;
     if ("code" in request) return request;
     if (this.#bootError) return this.#bootError;
     if (this.#failing) return unavailable();
@@ -213,11 +213,7 @@ export class LineMode implements Answers {
   #endIfDone(): void {
     if (this.#slots.first || this.#early.first) return;
     if (!(this.#invoker || this.#bootError)) return;
-    if (this.#inputEnded || this.#failing) exitProcess(this.#exitCode());
-  }
-
-  #exitCode(): number {
-    return this.#lastFailed || this.#failing ? 1 : 0;
+    if (this.#inputEnded) exitProcess(this.#lastFailed ? 1 : 0);
   }
 
   /** Nothing is open any more: what is pending stays so for ever. */
@@ -242,7 +238,6 @@ export class LineMode implements Answers {
     writeSync(2, `${error.stack ?? error.message}\n`);
     if (this.#failing) return;
     this.#failing = true;
-    this.#endIfDone();
     setTimeout(() => this.#answerAll(() => error), FAILING_GRACE);
   }
 
@@ -269,24 +264,39 @@ function isBlank(line: Uint8Array): boolean {
   return true;
 }
 
-function parseRequest(line: Uint8Array): Request | (ErrorObject & { traceId?: unknown }) {
+/** What a line asks for, or why it can't; and the trace id for its answer. */
+interface Parsed {
+  request: Request | ErrorObject;
+  traceId?: string;
+}
+
+function parseLine(line: Uint8Array): Parsed {
   let from: unknown;
   try {
     from = parseJson(line);
   } catch {
-    return invalid("the line is not JSON");
+    return { request: invalid("the line is not JSON") };
   }
   if (typeof from !== "object" || from === null || isArray(from)) {
-    return invalid("the line is not a JSON object");
+    return { request: invalid("the line is not a JSON object") };
   }
-  const { method, data, timeout, trace_id: traceId } = from as Record<string, unknown>;
-  if (typeof method !== "string") return { ...invalid("method is not a string"), traceId };
+  const { trace_id: traceId } = from as Record<string, unknown>;
+  const request = parseRequest(from as Record<string, unknown>);
+  return typeof traceId === "string" ? { request, traceId } : { request };
+}
+
+function parseRequest(from: Record<string, unknown>): Request | ErrorObject {
+  const { method, data, timeout, trace_id: traceId } = from;
+  if (typeof method !== "string") return invalid("method is not a string");
   if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0)) {
-    return { ...invalid("timeout is not a number over 0"), traceId };
+    return invalid("timeout is not a number over 0");
+  }
+  if (traceId !== undefined && typeof traceId !== "string") {
+    return invalid("trace_id is not a string");
   }
   const request: Request = { method, data };
   if (timeout !== undefined) request.timeout = timeout;
-  if (typeof traceId === "string") request.traceId = traceId;
+  if (traceId !== undefined) request.traceId = traceId;
   return request;
 }
 
