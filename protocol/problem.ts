@@ -6,6 +6,12 @@ const { isBigIntObject, isMap, isSet } = types;
 const { keys: ownKeys } = Object;
 /** Values looked at before the search gives up. */
 const MAX_LOOKED_AT = 1_000_000;
+/** Types that become nothing, by what `typeof` calls them. */
+const FORMLESS: Readonly<Record<string, string>> = {
+  undefined: "undefined",
+  function: "a function",
+  symbol: "a symbol",
+};
 const STACK_IS_FULL = "Maximum call stack size exceeded";
 
 /**
@@ -77,10 +83,20 @@ class Search {
         ? this.#lookAtProperties(value, path, depth)
         : this.look(json.value, `${path}.toJSON()`, key, depth + 1);
     }
-    if (this.#codec === "msgpack" && (isMap(value) || isSet(value))) {
-      return this.#lookAtEntries(value, path, depth);
+    if (this.#codec === "msgpack" && isMap(value)) {
+      return this.#lookAtKeys(value, path) ?? this.#lookAtEntries(value, path, depth);
     }
+    if (this.#codec === "msgpack" && isSet(value)) return this.#lookAtEntries(value, path, depth);
     return this.#lookAtProperties(value, path, depth);
+  }
+
+  #lookAtKeys(map: ReadonlyMap<unknown, unknown>, path: string): string | undefined {
+    for (const key of map.keys()) {
+      const what = FORMLESS[typeof key];
+      if (what)
+        return `${path} has a key that is ${what}, which has no form as data: use text or a number`;
+    }
+    return undefined;
   }
 
   #lookAtEntries(value: Iterable<unknown>, path: string, depth: number): string | undefined {

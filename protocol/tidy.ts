@@ -14,7 +14,8 @@ const nativeDateToJson = Date.prototype.toJSON;
 /**
  * Turns a value into what MessagePack can say, by JSON's rules where JSON has one (toJSON, own enumerable properties,
  * nothing for functions) and beyond them where MessagePack has a type. Returns the value itself if nothing must change.
- * Throws a RangeError for a BigInt over 64 bits and for more than MAX_DEPTH levels.
+ * Throws a RangeError for a BigInt over 64 bits and for more than MAX_DEPTH levels, a TypeError for a Map's key that
+ * becomes nothing, as a function does: leaving out the entry would lose its value.
  */
 export function tidy(value: unknown): unknown {
   return tidyAt(value, "", 0);
@@ -101,7 +102,9 @@ function tidyArray(list: readonly unknown[], depth: number): unknown {
 function tidyMap(map: Map<unknown, unknown>, depth: number): unknown {
   const copy = new Map<unknown, unknown>();
   for (const [key, item] of map) {
-    copy.set(tidyAt(key, "", depth + 1), tidyAt(item, "", depth + 1) ?? null);
+    const tidied = tidyAt(key, "", depth + 1);
+    if (tidied === undefined) throw new TypeError("a Map has a key that has no form as data");
+    copy.set(tidied, tidyAt(item, "", depth + 1) ?? null);
   }
   return copy;
 }
