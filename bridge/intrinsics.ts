@@ -8,6 +8,7 @@ import net from "node:net";
 import { performance } from "node:perf_hooks";
 import timers from "node:timers";
 import { types } from "node:util";
+import v8 from "node:v8";
 import { textOf } from "../protocol/error.ts";
 import { readProperty } from "../protocol/field.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";

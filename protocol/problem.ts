@@ -129,6 +129,8 @@ function attempt<T>(read: () => T): Attempt<T> {
   try {
     return { failed: false, value: read() };
   } catch (error) {
+    // The search's own depth, not the value's doing; asked for without a call, for which there may be no room.
+    if (error instanceof RangeError && error.message === STACK_IS_FULL) throw error;
     return { failed: true, reason: messageOf(error) };
   }
 }

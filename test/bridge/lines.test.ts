@@ -289,6 +289,23 @@ test("a request is answered while stdin stays open", async (t) => {
   assert.deepEqual(await once(child, "close"), [1, null]);
 });
 
+test("SIGUSR2 ends nothing: stderr says that nobody could replace the worker", async (t) => {
+  const child = spawn(testNode, [WORKER, fixture("calls/lines.js")], { stdio: "pipe" });
+  t.after(() => child.kill("SIGKILL"));
+  child.stdin.write('{"method":"echo","data":1}\n{"method":"aborted"}\n');
+  await once(child.stdout, "data");
+  child.kill("SIGUSR2");
+  const [said] = (await once(child.stderr, "data")) as [Buffer];
+  assert.match(said.toString(), /^rootbridge worker: SIGUSR2 changes nothing/);
+  child.stdin.write('{"method":"echo","data":2}\n');
+  child.stdin.end('{"method":"exit","data":0}\n');
+  const answers = (await child.stdout.toArray()).join("").trim().split("\n");
+  assert.deepEqual(
+    answers.map((line) => JSON.parse(line)).map(({ data, error }) => data ?? error.code),
+    ["worker_crashed", 2, "worker_crashed"],
+  );
+});
+
 test("a request after an uncaught exception is answered with worker_unavailable", async (t) => {
   const child = spawn(testNode, [WORKER, fixture("calls/lines.js")], { stdio: "pipe" });
   t.after(() => child.kill("SIGKILL"));
