@@ -8,28 +8,32 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
+	"rootbridge/internal/supervisor"
 )
 
 // boot starts a worker and returns when its module has loaded. It leaves no process when it fails.
-func (h *Host) boot(ctx context.Context) (*worker, error) {
-	command, err := h.command()
+func (h *Host) boot(ctx context.Context, g codeGeneration) (*worker, error) {
+	command, err := h.command(ctx, g.Code)
 	if err != nil {
 		return nil, &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
 	}
-	p, err := h.spawner.Start(command, h.logs.stderr)
+	inspector := newInspectorWatch(h.logs.stderr)
+	p, err := h.spawner.Start(command, inspector.line)
 	if err != nil {
-		return nil, h.spawnError(err)
+		return nil, h.spawnError(command.Dir, err)
 	}
-	b := &booting{host: h, process: p, began: time.Now()}
-	timeout := time.AfterFunc(h.options.BootTimeout, p.Kill)
+	b := &booting{host: h, process: p, generation: g.Number, entry: g.Code.entry}
+	timeout := time.AfterFunc(h.bootTimeout(), b.timeOut)
 	defer timeout.Stop()
 	defer context.AfterFunc(ctx, p.Kill)()
 	w, err := b.run()
@@ -38,12 +42,24 @@ func (h *Host) boot(ctx context.Context) (*worker, error) {
 		p.Discard()
 		return nil, b.error(ctx, err)
 	}
+	if h.options.Inspect != "" {
+		w.inspector = inspector.await(p)
+		h.options.Logger.Info("a debugger can attach to the worker", "worker", w.pid(), "inspector", w.inspector)
+	}
 	return w, nil
 }
 
+// bootTimeout does not hurry a debugger.
+func (h *Host) bootTimeout() time.Duration {
+	if h.options.Inspect != "" {
+		return endless
+	}
+	return h.options.BootTimeout
+}
+
 // command is what starts a worker.
-func (h *Host) command() (process.Command, error) {
-	command := process.Command{Env: h.environment(), Dir: h.options.Dir}
+func (h *Host) command(ctx context.Context, c *code) (process.Command, error) {
+	command := process.Command{Env: h.environment(), Dir: c.dir}
 	if len(h.options.Command) > 0 {
 		command.Path, command.Args = h.options.Command[0], h.options.Command[1:]
 		return command, nil
@@ -53,9 +69,9 @@ func (h *Host) command() (process.Command, error) {
 		return command, err
 	}
 	command.Path, command.Code = h.node, code
-	command.Args = append(append([]string(nil), h.options.NodeArgs...), args...)
-	if h.options.Entry != "" {
-		command.Args = append(command.Args, h.options.Entry)
+	command.Args = slices.Concat(h.memoryArgs(), h.inspectArgs(ctx), h.options.NodeArgs, args)
+	if c.entry != "" {
+		command.Args = append(command.Args, c.entry)
 	}
 	return command, nil
 }
@@ -74,34 +90,57 @@ func isForThisProcess(variable string) bool {
 	return strings.HasPrefix(variable, "NODE_CHANNEL_") || strings.HasPrefix(variable, "ROOTBRIDGE_FDS=")
 }
 
-func (h *Host) spawnError(err error) *Error {
+func (h *Host) spawnError(dir string, err error) *Error {
 	message := err.Error()
-	if h.options.Dir != "" {
-		if _, statErr := os.Stat(h.options.Dir); statErr != nil {
+	if dir != "" {
+		if _, statErr := os.Stat(dir); statErr != nil {
 			message = fmt.Sprintf("Options.Dir: expected a folder to run in: %v", statErr)
 		}
 	}
 	return &Error{Code: CodeBootFailed, Message: message, err: err}
 }
 
+// helloFrame is the frame that begins each session.
+func helloFrame(o Options) ([]byte, error) {
+	encodings := []string{"json", "raw"}
+	if o.Codec == MsgPack {
+		encodings = append(encodings, "msgpack")
+	}
+	payload, err := json.Marshal(frame.HelloMessage{
+		Protocol: frame.Version, MaxPayload: o.MaxPayload, Encodings: encodings,
+		Options: &frame.HelloOptions{Convention: string(o.Convention), Codec: string(o.Codec), Source: o.Source},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(payload) > frame.MaxHello {
+		return nil, fmt.Errorf("expected Options.Source to have at most %d bytes with what surrounds it in JSON, got %d; use Options.Entry", frame.MaxHello, len(payload))
+	}
+	return frame.Append(nil, frame.Hello, frame.JSON, 0, nil, payload), nil
+}
+
 // booting is a worker process on its way to ready.
 type booting struct {
-	host    *Host
-	process *process.Process
-	began   time.Time
-	hello   bool // the worker's hello has come
+	host       *Host
+	process    *process.Process
+	generation int
+	entry      string // of the generation; empty without Options.Entry
+	hello      bool   // the worker's hello has come
+	timedOut   atomic.Bool
+}
+
+// timeOut ends a start that takes too long.
+func (b *booting) timeOut() {
+	b.timedOut.Store(true)
+	b.process.Kill()
 }
 
 func (b *booting) run() (*worker, error) {
 	h := b.host
-	hello, err := b.helloFrame()
-	if err != nil {
-		return nil, err
-	}
 	written := make(chan struct{})
 	go func() { // a worker that prints before it reads must not stop us from reading
 		defer close(written)
-		_, _ = b.process.Stdin.Write(hello) // an error shows as the end of the worker's output
+		_, _ = b.process.Stdin.Write(h.hello) // an error shows as the end of the worker's output
 	}()
 	reader := frame.NewReader(b.process.Stdout, frame.MaxHello)
 	if err := b.skipToHello(reader); err != nil {
@@ -118,31 +157,12 @@ func (b *booting) run() (*worker, error) {
 	}
 	<-written
 	w := &worker{
-		host: h, process: b.process, reader: reader, methods: ready.Methods,
-		ended: make(chan struct{}), retired: make(chan string, 1),
+		host: h, process: b.process, reader: reader, methods: ready.Methods, generation: b.generation, since: time.Now(),
+		bounds: newBounds(h.options), ended: make(chan struct{}),
 	}
 	w.conn = conn.New(b.process.Stdin, theirs.MaxPayload, w)
 	w.slot = pool.NewSlot(w, h.options.Concurrency)
 	return w, nil
-}
-
-func (b *booting) helloFrame() ([]byte, error) {
-	o := b.host.options
-	encodings := []string{"json", "raw"}
-	if o.Codec == MsgPack {
-		encodings = append(encodings, "msgpack")
-	}
-	payload, err := json.Marshal(frame.HelloMessage{
-		Protocol: frame.Version, MaxPayload: o.MaxPayload, Encodings: encodings,
-		Options: &frame.HelloOptions{Convention: string(o.Convention), Codec: string(o.Codec), Source: o.Source},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(payload) > frame.MaxHello {
-		return nil, fmt.Errorf("Options.Source is too long: %d bytes as JSON, at most %d; use Options.Entry", len(payload), frame.MaxHello)
-	}
-	return frame.Append(nil, frame.Hello, frame.JSON, 0, nil, payload), nil
 }
 
 // skipToHello logs what preloaded code printed before the worker's first frame.
@@ -198,8 +218,11 @@ func (b *booting) readReady(reader *frame.Reader) (frame.ReadyMessage, error) {
 }
 
 // error says why a worker did not become ready. It is called after its process has ended.
-func (b *booting) error(ctx context.Context, err error) *Error {
+func (b *booting) error(ctx context.Context, err error) error {
 	h := b.host
+	if reloadSignal != nil && b.process.EndedBy(reloadSignal) {
+		return fmt.Errorf("%s: %w", b.what(), supervisor.ErrSignaled)
+	}
 	e := &Error{Code: CodeBootFailed, WorkerPID: b.process.PID(), Stderr: b.process.Stderr.String(), err: err}
 	var told *Error
 	switch {
@@ -208,7 +231,7 @@ func (b *booting) error(ctx context.Context, err error) *Error {
 		e.Code, e.WorkerPID, e.Stderr = CodeBootFailed, b.process.PID(), b.process.Stderr.String()
 	case ctx.Err() != nil:
 		return &Error{Code: CodeClosed, Message: "the host was closed while a worker was starting"}
-	case time.Since(b.began) >= h.options.BootTimeout:
+	case b.timedOut.Load():
 		e.Message = fmt.Sprintf("%s was not ready within %v (Options.BootTimeout) and was killed", b.what(), h.options.BootTimeout)
 		if b.hello {
 			e.Message += "; its module did not finish loading: look for a top-level await or a loop that does not end"
@@ -236,7 +259,7 @@ func (b *booting) diagnose(e *Error) {
 			return
 		}
 	}
-	if last := lastLines(e.Stderr, 3); last != "" {
+	if last := lastWords(e.Stderr); last != "" {
 		e.Message += "; its last words: " + last
 	}
 }
@@ -246,14 +269,21 @@ func (b *booting) what() string {
 	switch o := b.host.options; {
 	case len(o.Command) > 0:
 		return filepath.Base(o.Command[0])
-	case o.Entry != "":
-		return "the worker of " + o.Entry
+	case b.entry != "":
+		return "the worker of " + b.entry
 	default:
 		return "the worker of Options.Source"
 	}
 }
 
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+// errorLine is how runtimes begin what they say of an error.
+var errorLine = regexp.MustCompile(`(?m)^.*\b\w*(Error|Exception)\b.*$`)
+
+// lastWords returns the last line that names an error, else the last three that say anything.
+func lastWords(text string) string {
+	if lines := errorLine.FindAllString(text, -1); len(lines) > 0 {
+		return strings.TrimSpace(lines[len(lines)-1])
+	}
+	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	return strings.Join(lines[max(0, len(lines)-3):], "\n")
 }

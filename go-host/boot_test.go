@@ -61,8 +61,8 @@ func TestALoadThatNeverEndsFailsWithinTheBootTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := startErr(t, rootbridge.Options{Source: source, BootTimeout: time.Second, KillGrace: 100 * time.Millisecond})
-			expectCode(t, e, rootbridge.CodeBootFailed, "1s", "Options.BootTimeout", "did not finish loading")
+			e := startErr(t, rootbridge.Options{Source: source, BootTimeout: 4 * time.Second, KillGrace: 100 * time.Millisecond})
+			expectCode(t, e, rootbridge.CodeBootFailed, "4s", "Options.BootTimeout", "did not finish loading")
 		})
 	}
 }
@@ -149,7 +149,7 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 	e := startErr(t, rootbridge.Options{Source: busy, Dir: filepath.Join(t.TempDir(), "missing")})
 	expectCode(t, e, rootbridge.CodeBootFailed, "Options.Dir", "missing")
 	e = startErr(t, rootbridge.Options{Source: "export const a = '" + strings.Repeat("x", 1<<20) + "';"})
-	expectCode(t, e, rootbridge.CodeBootFailed, "Options.Source", "too long")
+	expectCode(t, e, rootbridge.CodeInvalidArgument, "Options.Source", "at most")
 }
 
 func TestTheWorkerSeesItsEntryAsNodeWouldStartIt(t *testing.T) {

@@ -13,6 +13,8 @@ type callSettings struct {
 	traceID     string
 	traceparent string
 	convention  Convention
+	idempotent  bool
+	reply       *Reply
 }
 
 // with returns changed settings. Calls without options are spared the allocation that it costs.
@@ -42,6 +44,30 @@ func WithTraceparent(traceparent string) CallOption {
 // WithConvention calls the function in another way than Options.Convention.
 func WithConvention(c Convention) CallOption {
 	return func(s *callSettings) { s.convention = c }
+}
+
+// WithIdempotent says that the call may be run twice, as Options.Idempotent does for all calls of a method: when its worker
+// dies or is killed during the call it is run once more, on another worker, within the same time.
+func WithIdempotent() CallOption {
+	return func(s *callSettings) { s.idempotent = true }
+}
+
+// WithReply tells where the call's reply, or its error, came from. reply is set when Call returns.
+func WithReply(reply *Reply) CallOption {
+	return func(s *callSettings) { *reply = Reply{}; s.reply = reply }
+}
+
+// Reply says which worker a call was sent to last. It is zero for a call that was sent to none.
+type Reply struct {
+	Generation int  // of the worker's code; see Stats.Generation
+	WorkerPID  int  // the worker's process id
+	Retried    bool // the call was run once more after its first worker had died
+}
+
+func (r *Reply) comesFrom(w *worker) {
+	if r != nil {
+		r.Generation, r.WorkerPID = w.generation, w.pid()
+	}
 }
 
 // Args is a list of arguments: host.Call(ctx, "add", rootbridge.Args{1, 2}, &sum) calls add(1, 2).

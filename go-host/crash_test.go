@@ -76,6 +76,7 @@ func TestADyingWorkerFailsItsCallWithTheReasonAndIsReplaced(t *testing.T) {
 			if e := asError(t, err); e.WorkerPID == 0 {
 				t.Error("the error names no worker")
 			}
+			eventually(t, "the dead worker is forgotten", func() bool { return len(host.Stats().Workers) == 1 })
 		})
 	}
 }

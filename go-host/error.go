@@ -47,6 +47,7 @@ const (
 	CodeClosed Code = "closed"
 )
 
+// Error is the code's text.
 func (c Code) Error() string { return "rootbridge: " + string(c) }
 
 // CodeOf returns the code of an error of this package, or "" for any other error and nil.
@@ -77,9 +78,12 @@ type Error struct {
 	WorkerPID int    // the worker process concerned, or 0
 	Stderr    string // the worker's last output, at most 8 KiB, when it died or did not boot
 
-	err error // the cause on the Go side
+	err           error // the cause on the Go side
+	isRunning     bool  // the call went on when this was returned
+	isEndOfWorker bool  // the worker ended during the call, or was killed
 }
 
+// Error is the method, the code, the JavaScript error's name and the message, of what there is.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("rootbridge: ")
@@ -111,7 +115,9 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the causes: on the Go side, and in JavaScript.
 func (e *Error) Unwrap() []error {
 	var causes []error
-	if e.err != nil {
+	if asError(e.err) != nil {
+		causes = append(causes, uncoded{e.err})
+	} else if e.err != nil {
 		causes = append(causes, e.err)
 	}
 	if e.Cause != nil {
@@ -121,6 +127,22 @@ func (e *Error) Unwrap() []error {
 		causes = append(causes, each)
 	}
 	return causes
+}
+
+// uncoded is a cause that has a code of its own, which must not be taken for that of the error it caused.
+type uncoded struct{ err error }
+
+func (u uncoded) Error() string { return u.err.Error() }
+
+// As finds the cause as an error.
+func (u uncoded) As(target any) bool { return errors.As(u.err, target) }
+
+// Is matches whatever the cause does, but for codes and what stands for them.
+func (u uncoded) Is(target error) bool {
+	if _, isCode := target.(Code); isCode || target == context.Canceled || target == context.DeadlineExceeded {
+		return false
+	}
+	return errors.Is(u.err, target)
 }
 
 // DecodeFields stores the JavaScript error's own properties, such as a status or a code of its own, in out, a pointer to a

@@ -7,30 +7,38 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
+	"rootbridge/internal/supervisor"
 )
 
 // Host runs one JavaScript module in a pool of worker processes. Start makes it, Close or Shutdown ends it.
 //
-// Law: mu guards methods. pool, logs and counters guard themselves; everything else is set before Start returns.
+// Law: mu guards methods. supervisor, pool, logs, counters, budget, load and lastRead guard themselves; everything else is set before
+// Start returns.
 type Host struct {
-	options  Options
-	node     string // empty with Options.Command
-	spawner  *process.Spawner
-	pool     *pool.Pool[*worker]
-	logs     *logPump
-	counters counters
+	options    Options
+	node       string // empty with Options.Command
+	hello      []byte // the frame that each worker gets first
+	heap       int64  // see heapSize
+	spawner    *process.Spawner
+	pool       *pool.Pool[*worker]
+	supervisor *workerSupervisor
+	logs       *logPump
+	counters   counters
+	budget     budget
+	load       load
+	lastRead   atomic.Pointer[code] // whether it could be loaded or not
 
-	life    context.Context // ends when the host stops starting workers
+	life    context.Context // ends when the host is being closed
 	endLife context.CancelFunc
 	ending  chan struct{}  // closed when workers are to be ended, calls in flight or not
-	slots   sync.WaitGroup // one for each supervised slot and each draining worker
+	tasks   sync.WaitGroup // goroutines of the host's own, and those that read from workers
 	closing sync.Once
-	started chan struct{} // closed when the first worker is ready
 	closed  chan struct{} // closed when nothing of the host is left
 	err     error         // of the Shutdown that did the closing; set before closed
 
@@ -38,7 +46,8 @@ type Host struct {
 	methods []string
 }
 
-// Start starts the workers and returns when the first one has loaded the module. The context bounds only that wait.
+// Start starts the workers and returns when the first one has loaded the module; with a negative Options.MinWorkers at
+// once. The context bounds only that wait.
 //
 // Its errors are of type *Error: boot_failed when Node or the module can't be run, with the JavaScript error and the
 // worker's stderr; invalid_argument for options that can't be used; canceled or deadline_exceeded for the context.
@@ -47,45 +56,59 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 	if err != nil {
 		return nil, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
 	}
-	h := &Host{options: options, started: make(chan struct{}), ending: make(chan struct{}), closed: make(chan struct{})}
-	if len(options.Command) == 0 {
-		if h.node, err = process.FindNode(options.Node); err != nil {
-			return nil, &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
-		}
+	h := &Host{options: options, ending: make(chan struct{}), closed: make(chan struct{})}
+	if err := h.prepare(); err != nil {
+		return nil, err
 	}
 	h.spawner = process.NewSpawner()
-	h.pool = pool.New[*worker](pool.Options{QueueLimit: max(0, options.QueueLimit)})
 	h.logs = newLogPump(options.Logger)
 	h.life, h.endLife = context.WithCancel(context.Background())
-	first := make(chan error, options.Workers)
-	for range options.Workers {
-		h.slots.Go(func() { h.supervise(first) })
-	}
-	if err := h.awaitFirst(ctx, first); err != nil {
+	h.supervisor.Start()
+	if err := h.awaitFirst(ctx); err != nil {
 		h.abort()
 		return nil, err
 	}
-	close(h.started)
+	h.tasks.Go(h.beat)
+	h.listenForReload()
 	return h, nil
 }
 
-// awaitFirst returns nil with the first worker that is ready, or the first error when no worker became ready.
-func (h *Host) awaitFirst(ctx context.Context, first <-chan error) error {
-	var failure error
-	for range h.options.Workers {
-		select {
-		case err := <-first:
-			if err == nil {
-				return nil
-			}
-			if failure == nil {
-				failure = err
-			}
-		case <-ctx.Done():
-			return contextError(ctx, "the workers were still starting")
+// prepare makes the parts that need no end.
+func (h *Host) prepare() error {
+	o := h.options
+	var err error
+	if len(o.Command) == 0 {
+		if h.node, err = process.FindNode(o.Node); err != nil {
+			return &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
 		}
 	}
-	return failure
+	if h.hello, err = helloFrame(o); err != nil {
+		return &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
+	}
+	h.heap = o.heapSize()
+	h.budget.limit = int64(o.MaxInFlight)
+	h.load.demand = supervisor.NewDemand(o.MinWorkers, o.Workers, o.shrinkAfter())
+	h.pool = pool.New[*worker](pool.Options{QueueLimit: max(0, o.QueueLimit), OnWait: h.noteLoad})
+	h.supervisor, err = supervisor.New(supervisor.Options{
+		Max: o.Workers, Initial: o.MinWorkers, Draining: o.MaxDraining,
+	}, driver{h})
+	if err != nil {
+		return &Error{Code: CodeBootFailed, Message: err.Error(), err: err}
+	}
+	return nil
+}
+
+// awaitFirst returns nil with the first worker that is ready, or the first error when no worker became ready.
+func (h *Host) awaitFirst(ctx context.Context) error {
+	if h.options.MinWorkers == 0 {
+		return nil
+	}
+	select {
+	case err := <-h.supervisor.First():
+		return err
+	case <-ctx.Done():
+		return contextError(ctx, "the workers were still starting")
+	}
 }
 
 // abort closes a host that nobody has seen, without waiting for more than its processes' death.
@@ -104,7 +127,7 @@ func (h *Host) abort() {
 // The context's deadline and cancellation end the call for the caller at once; the function sees them as
 // currentCall().signal. Every error is an *Error, with any code but boot_failed.
 func (h *Host) Call(ctx context.Context, method string, in, out any, options ...CallOption) error {
-	settings := callSettings{timeout: h.options.CallTimeout, convention: h.options.Convention}
+	settings := callSettings{timeout: h.options.CallTimeout, convention: h.options.Convention, idempotent: h.isIdempotent(method)}
 	if len(options) > 0 {
 		settings = settings.with(options)
 	}
@@ -123,6 +146,9 @@ func (h *Host) Call(ctx context.Context, method string, in, out any, options ...
 }
 
 func (h *Host) call(ctx context.Context, method string, in, out any, settings callSettings) *Error {
+	if h.pool.IsFull() { // before any work is done for it
+		return h.overloaded()
+	}
 	argument, err := encode(in, h.options.Codec)
 	defer argument.release()
 	if err != nil {
@@ -135,16 +161,39 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 	if e != nil {
 		return e
 	}
-	limit := newLimit(ctx, settings.timeout, h.options.QueueTimeout)
-	if ctx.Err() != nil || settings.timeout == 0 {
-		return limit.error(ctx, "it had not begun; the call did not run")
+	if e := h.budget.take(len(argument.bytes)); e != nil {
+		return e
 	}
-	answer, e := h.exchange(ctx, limit, meta, argument)
+	answer, e := h.attempt(ctx, meta, argument, settings)
+	if e == nil || !e.isRunning { // else its worker gives them back
+		h.budget.give(len(argument.bytes))
+	}
 	if e != nil {
 		return e
 	}
 	defer answer.Recycle()
 	return h.take(answer, out)
+}
+
+// attempt runs the call once, or twice where it may be and the first worker died of whatever.
+func (h *Host) attempt(ctx context.Context, meta frame.CallMeta, argument payload, settings callSettings) (*conn.Call, *Error) {
+	limit := h.newLimit(ctx, settings.timeout)
+	if ctx.Err() != nil || settings.timeout == 0 {
+		return nil, limit.error(ctx, "it had not begun; the call did not run")
+	}
+	answer, e := h.exchange(ctx, limit, meta, argument, settings.reply)
+	if e == nil || !settings.idempotent || !e.isEndOfWorker || ctx.Err() != nil {
+		return answer, e
+	}
+	h.counters.retried.Add(1)
+	if settings.reply != nil {
+		settings.reply.Retried = true
+	}
+	return h.exchange(ctx, limit, meta, argument, settings.reply)
+}
+
+func (h *Host) isIdempotent(method string) bool {
+	return len(h.options.Idempotent) > 0 && slices.Contains(h.options.Idempotent, method)
 }
 
 // meta builds a call's meta, without the time left, which is known only when it is sent.
@@ -155,7 +204,7 @@ func (h *Host) meta(method string, in, out any, settings callSettings) (frame.Ca
 	}
 	convention := settings.convention.forArgument(in)
 	if convention != h.options.Convention {
-		if err := checkConvention(convention); err != nil {
+		if err := checkConvention("WithConvention", convention); err != nil {
 			return meta, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
 		}
 		meta.Convention = string(convention)
@@ -195,12 +244,13 @@ func (h *Host) accept(in, out any) string {
 }
 
 // exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
-func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload) (*conn.Call, *Error) {
+func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (*conn.Call, *Error) {
 	for {
 		slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
 		if err != nil {
 			return nil, h.queueError(ctx, limit, err)
 		}
+		reply.comesFrom(slot.Resource)
 		call := conn.NewCall()
 		err = slot.Resource.send(call, limit, meta, argument)
 		if err == nil {
@@ -243,32 +293,44 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 func (h *Host) queueError(ctx context.Context, limit limit, err error) *Error {
 	switch {
 	case errors.Is(err, pool.ErrQueueFull):
-		return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("all workers are busy and %d calls are waiting (Options.QueueLimit); try again later, or raise Workers or Concurrency", max(0, h.options.QueueLimit))}
+		return h.overloaded()
 	case errors.Is(err, pool.ErrQueueWait):
 		return &Error{Code: CodeQueueTimeout, Message: fmt.Sprintf("no worker was free for %v (Options.QueueTimeout); the call did not run", h.options.QueueTimeout)}
 	case errors.Is(err, pool.ErrClosed):
 		return errClosed()
 	}
-	if e := asError(err); e != nil {
-		return e
+	if ctx.Err() == nil { // else err is the context's cause, which may be the error of another call
+		if e := asError(err); e != nil {
+			return e
+		}
 	}
 	return limit.error(ctx, "waiting for a worker; the call did not run")
+}
+
+func (h *Host) overloaded() *Error {
+	return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("all workers are busy and %d calls are waiting (Options.QueueLimit); try again later, or raise Workers or Concurrency", max(0, h.options.QueueLimit))}
 }
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
 func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
 	w.suspect(meta.Method, meta.TraceID)
 	e := limit.error(ctx, "running; the function may still be")
-	e.WorkerPID = w.pid()
+	e.WorkerPID, e.isRunning = w.pid(), true
 	return e
 }
 
 // Methods lists the functions that the module exports, sorted, nested ones with dots. Proxies and functions that are
-// added later may be callable without being listed.
+// added later may be callable without being listed. Before the first worker is ready there are none.
 func (h *Host) Methods() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.methods)
+}
+
+func (h *Host) setMethods(methods []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.methods = methods
 }
 
 // Close shuts the host down within Options.DrainTimeout; see Shutdown. It returns nil when every call in flight had ended
@@ -295,16 +357,21 @@ func (h *Host) Shutdown(ctx context.Context) error {
 func (h *Host) shutdown(ctx context.Context) error {
 	h.pool.Close()
 	h.endLife()
+	h.supervisor.Close()
 	var err error
-	for _, w := range h.pool.Resources() {
+	for _, slot := range h.pool.Stats().Slots {
 		select {
-		case <-w.conn.Quiet():
+		case <-slot.Resource.conn.Quiet():
 		case <-ctx.Done():
 			err = contextError(ctx, "calls were still in flight")
 		}
 	}
 	close(h.ending)
-	h.slots.Wait()
+	for _, member := range h.supervisor.Snapshot(func() {}).Members {
+		h.tasks.Go(func() { h.end(member.Worker) })
+	}
+	h.supervisor.Wait()
+	h.tasks.Wait()
 	h.spawner.Close()
 	h.logs.close()
 	return err

@@ -15,8 +15,13 @@ type limit struct {
 	queue   time.Time     // until when the call may wait for a worker, however often it has to
 }
 
-// newLimit starts the clock. A timeout below zero means no bound but the context's.
-func newLimit(ctx context.Context, timeout, queueTimeout time.Duration) limit {
+// newLimit starts the clock. A timeout below zero means no bound but the context's. A debugger must not be hurried: with it
+// only the context bounds a call.
+func (h *Host) newLimit(ctx context.Context, timeout time.Duration) limit {
+	queueTimeout := h.options.QueueTimeout
+	if h.options.Inspect != "" {
+		timeout, queueTimeout = -1, endless
+	}
 	now := time.Now()
 	deadline, bounded := ctx.Deadline()
 	own := now.Add(timeout)
@@ -25,6 +30,9 @@ func newLimit(ctx context.Context, timeout, queueTimeout time.Duration) limit {
 	}
 	return limit{timeout, own, own, now.Add(queueTimeout)}
 }
+
+// endless is a time that nobody waits for to pass.
+const endless = 365 * 24 * time.Hour
 
 // left returns the time left, at least a millisecond, or 0 without any bound.
 func (l limit) left() time.Duration {

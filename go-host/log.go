@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 
@@ -14,10 +15,14 @@ import (
 // the calls.
 const logQueue = 1024
 
+// logBytes is how many bytes those lines may have together.
+const logBytes = 4 << 20
+
 // logPump hands the workers' lines to the logger from a goroutine of its own.
 type logPump struct {
 	logger  *slog.Logger
 	lines   chan logLine
+	bytes   atomic.Int64 // of the lines that wait
 	dropped atomic.Uint64
 	done    chan struct{}
 }
@@ -28,6 +33,7 @@ type logLine struct {
 	text  string
 	attrs [5]slog.Attr
 	count int // of attrs
+	size  int // about its bytes
 }
 
 func newLogPump(logger *slog.Logger) *logPump {
@@ -40,6 +46,7 @@ func (p *logPump) run() {
 	defer close(p.done)
 	var reported uint64
 	for line := range p.lines {
+		p.bytes.Add(int64(-line.size))
 		p.logger.LogAttrs(context.Background(), line.level, line.text, line.attrs[:line.count]...)
 		if dropped := p.dropped.Load(); dropped > reported && len(p.lines) == 0 {
 			p.logger.Warn("log lines of workers were dropped: the logger was slower than they came", "lines", dropped-reported)
@@ -55,11 +62,15 @@ func (p *logPump) close() {
 }
 
 func (p *logPump) add(line logLine) {
-	select {
-	case p.lines <- line:
-	default:
-		p.dropped.Add(1)
+	if p.bytes.Add(int64(line.size)) <= logBytes {
+		select {
+		case p.lines <- line:
+			return
+		default:
+		}
 	}
+	p.bytes.Add(int64(-line.size))
+	p.dropped.Add(1)
 }
 
 func (l *logLine) with(attr slog.Attr) {
@@ -82,9 +93,12 @@ func (p *logPump) frame(pid int, meta frame.LogMeta, encoding frame.Encoding, pa
 		}
 	}
 	payload = payload[:min(len(payload), frame.MaxLog)]
+	line.size = len(payload)
 	if fields, ok := parseLogObject(encoding, payload); ok {
-		line.text, _ = fields["msg"].(string)
-		delete(fields, "msg")
+		if text, ok := fields["msg"].(string); ok { // what is no text stays a field
+			line.text = text
+			delete(fields, "msg")
+		}
 		line.with(slog.Any("fields", fields))
 	} else {
 		line.text = string(bytes.ToValidUTF8(payload, []byte("\uFFFD")))
@@ -101,7 +115,7 @@ func parseLogObject(encoding frame.Encoding, payload []byte) (map[string]any, bo
 	if json.Unmarshal(payload, &fields) != nil || fields == nil {
 		return nil, false
 	}
-	if message, ok := fields["message"]; ok && fields["msg"] == nil {
+	if message, ok := fields["message"].(string); ok && fields["msg"] == nil {
 		fields["msg"] = message
 		delete(fields, "message")
 	}
@@ -109,6 +123,29 @@ func parseLogObject(encoding frame.Encoding, payload []byte) (map[string]any, bo
 		delete(fields, key)
 	}
 	return fields, true
+}
+
+// guardedHandler survives a handler of the user's that panics: it is called where the user can't recover.
+type guardedHandler struct{ slog.Handler }
+
+// Handle turns a panic into an error, which slog ignores.
+func (g guardedHandler) Handle(ctx context.Context, record slog.Record) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("the logger panicked: %v", panicked)
+		}
+	}()
+	return g.Handler.Handle(ctx, record)
+}
+
+// WithAttrs keeps the guard.
+func (g guardedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return guardedHandler{g.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup keeps the guard.
+func (g guardedHandler) WithGroup(name string) slog.Handler {
+	return guardedHandler{g.Handler.WithGroup(name)}
 }
 
 func slogLevel(level string) slog.Level {
@@ -131,7 +168,7 @@ func (p *logPump) stderr(pid int, line []byte) { p.raw(pid, slog.LevelWarn, "std
 func (p *logPump) printed(pid int, line []byte) { p.raw(pid, slog.LevelInfo, "stdout", line) }
 
 func (p *logPump) raw(pid int, level slog.Level, source string, line []byte) {
-	l := logLine{level: level, text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
+	l := logLine{level: level, size: len(line), text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
 	l.with(slog.Int("worker", pid))
 	l.with(slog.String("source", source))
 	p.add(l)

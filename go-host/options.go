@@ -1,9 +1,11 @@
 package rootbridge
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,9 +33,18 @@ type Options struct {
 	// Entry's folder; without Entry the program's own working directory.
 	Dir string
 
-	// Workers is the number of worker processes. Each is a Node of some 40 MB and more. Default 2, so that one that is
-	// stuck leaves another.
+	// Workers is the number of worker processes, at most 1,024. Each is a Node of some 40 MB and more. Default 2, so that one
+	// that is stuck leaves another. While workers are replaced there may be one more, and up to MaxDraining that finish.
 	Workers int
+
+	// MinWorkers makes the number go by load, between MinWorkers and Workers: one more as soon as calls have to wait or event
+	// loops are busy, one fewer when for MaxIdleTime fewer would have done. Default: Workers, so that it is fixed. Negative
+	// means that none need run: Start then starts none, and the first call waits for one, at most for QueueTimeout.
+	MinWorkers int
+
+	// MaxDraining is how many workers that were replaced may be finishing their calls at a time; the next replacement waits
+	// for one of them. Default: Workers.
+	MaxDraining int
 
 	// Concurrency is how many calls one worker runs at a time. Default 16: one Node interleaves calls that wait for
 	// something. Use 1 for code that is not safe to interleave.
@@ -78,6 +89,55 @@ type Options struct {
 	// DrainTimeout bounds how long Close, or the replacement of a worker, waits for calls in flight. Default 10 s.
 	DrainTimeout time.Duration
 
+	// Idempotent names methods that may be run twice: when a worker dies, or is killed, during a call of one, the call is run
+	// once more on another worker, within the same time. All other calls are never run twice. WithIdempotent does it for one.
+	Idempotent []string
+
+	// MaxCalls is after how many calls a worker is replaced, less up to a tenth, so that workers are not replaced together.
+	// Like every recycling it starts the new worker first, off the path of any call, and waits for a reload if the code's
+	// files have changed meanwhile. Default 0: never.
+	MaxCalls int
+
+	// MaxLifetime is after what time a worker is replaced, less up to a tenth. Default 0: never.
+	MaxLifetime time.Duration
+
+	// MaxIdleTime is after what time without calls a worker that has had some is replaced by a fresh one, less up to a tenth,
+	// and after what time a worker beyond MinWorkers that was not needed ends. Default: never, and 1 minute.
+	MaxIdleTime time.Duration
+
+	// MaxHeap is the size in bytes of a worker's JavaScript heap at which Node gives up (--max-old-space-size, unless NodeArgs
+	// or NODE_OPTIONS has it). A worker that stays near it is replaced before. Default: in a container with a memory limit, an
+	// equal share of three quarters of that for as many workers as there can be at a time, if it is less than Node's own
+	// default; else Node's own.
+	MaxHeap int64
+
+	// MaxRSS is the resident memory in bytes beyond which a worker is replaced; at twice as much it is killed at once.
+	// Default 0: no limit.
+	MaxRSS int64
+
+	// Heartbeat is how often workers are asked for a sign of life, for memory and event-loop utilization. One that does not
+	// answer for KillGrace takes no further calls until it does; it is killed only when nobody waits for a call on it, or
+	// when one is overdue. Default 2 s; negative turns it off, and with it recycling, and MinWorkers by utilization.
+	Heartbeat time.Duration
+
+	// ReloadOnSignal makes SIGUSR2 to this process reload the code, as Host.Reload does. Default false: a library does not
+	// take signals unasked. Without effect on Windows.
+	ReloadOnSignal bool
+
+	// Watch reloads the code when files of Entry's package change: code, data and templates below the folder of its
+	// package.json, node_modules and folders whose names begin with a dot left out. For development.
+	Watch bool
+
+	// Inspect runs a single worker with Node's inspector, for a debugger: on a loopback address such as 127.0.0.1:9229, on a
+	// port of it such as 9229, or on any free port with 0. Where to attach is logged, and in WorkerStats.Inspector. A worker
+	// that stands at a breakpoint is not taken for a stuck one: CallTimeout, QueueTimeout, BootTimeout, heartbeats, recycling
+	// and MinWorkers are off; a context still ends its call. Default "": off.
+	Inspect string
+
+	// MaxInFlight is how many bytes the arguments of all calls may have together that wait, run, or still run although nobody
+	// waits; one more fails with CodeOverloaded. At least MaxPayload. Default 256 MiB, or MaxPayload if that is more.
+	MaxInFlight int
+
 	// MaxPayload is the largest argument or result in bytes, at least 1,024 and at most 1 GiB. Default 32 MiB.
 	MaxPayload int
 
@@ -117,7 +177,14 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.check(); err != nil {
 		return o, err
 	}
+	if o.Inspect != "" {
+		o.Workers, o.MinWorkers = 1, 1
+	}
 	setDefault(&o.Workers, 2)
+	setDefault(&o.MinWorkers, o.Workers)
+	setDefault(&o.MaxDraining, o.Workers)
+	o.MinWorkers = max(0, o.MinWorkers)
+	setDefault(&o.Heartbeat, 2*time.Second)
 	setDefault(&o.Concurrency, 16)
 	setDefault(&o.Codec, JSON)
 	setDefault(&o.Convention, ConventionValue)
@@ -128,9 +195,20 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.KillGrace, 2*time.Second)
 	setDefault(&o.DrainTimeout, 10*time.Second)
 	setDefault(&o.MaxPayload, frame.DefaultMaxPayload)
+	setDefault(&o.MaxInFlight, max(256<<20, o.MaxPayload))
 	setDefault(&o.Logger, slog.Default())
-	return o.resolvePaths()
+	o.Logger = slog.New(guardedHandler{o.Logger.Handler()})
+	if o.MaxInFlight < o.MaxPayload {
+		return o, fmt.Errorf("expected Options.MaxInFlight to be at least MaxPayload (%d), got %d", o.MaxPayload, o.MaxInFlight)
+	}
+	if o.MinWorkers > o.Workers {
+		return o, fmt.Errorf("expected Options.MinWorkers to be at most Workers (%d), got %d", o.Workers, o.MinWorkers)
+	}
+	return o.resolveEntry()
 }
+
+// shrinkAfter is for how long fewer workers must do before there are fewer.
+func (o Options) shrinkAfter() time.Duration { return cmp.Or(o.MaxIdleTime, time.Minute) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T
@@ -156,14 +234,23 @@ func (o Options) check() error {
 		checkRange("QueueTimeout", o.QueueTimeout, 0, 1<<62),
 		checkRange("KillGrace", o.KillGrace, 0, 1<<62),
 		checkRange("DrainTimeout", o.DrainTimeout, 0, 1<<62),
+		checkRange("MinWorkers", o.MinWorkers, -1<<31, 1024),
+		checkRange("MaxDraining", o.MaxDraining, 0, 1<<16),
+		checkRange("MaxCalls", o.MaxCalls, 0, math.MaxInt),
+		checkRange("MaxLifetime", o.MaxLifetime, 0, 1<<62),
+		checkRange("MaxIdleTime", o.MaxIdleTime, 0, 1<<62),
+		checkRange("MaxHeap", o.MaxHeap, 0, 1<<50),
+		checkRange("MaxRSS", o.MaxRSS, 0, 1<<50),
+		checkRange("MaxInFlight", o.MaxInFlight, 0, math.MaxInt),
 		o.checkMaxPayload(),
-		checkWord("Codec", o.Codec, "", JSON, MsgPack),
-		checkConvention(o.Convention),
+		o.checkInspect(),
+		checkWord("Options.Codec", o.Codec, "", JSON, MsgPack),
+		checkConvention("Options.Convention", o.Convention),
 		checkEnv(o.Env),
 	)
 }
 
-func checkRange[T int | time.Duration](name string, value, least, most T) error {
+func checkRange[T int | int64 | time.Duration](name string, value, least, most T) error {
 	if value < least || value > most {
 		return fmt.Errorf("expected Options.%s between %v and %v, got %v", name, least, most, value)
 	}
@@ -177,8 +264,8 @@ func (o Options) checkMaxPayload() error {
 	return checkRange("MaxPayload", o.MaxPayload, frame.MinMaxPayload, frame.MaxMaxPayload)
 }
 
-func checkConvention(c Convention) error {
-	return checkWord("Convention", c, "", ConventionValue, ConventionArgs, ConventionCallback, ConventionArgsCallback)
+func checkConvention(name string, c Convention) error {
+	return checkWord(name, c, "", ConventionValue, ConventionArgs, ConventionCallback, ConventionArgsCallback)
 }
 
 func checkWord[T ~string](name string, value T, words ...T) error {
@@ -187,7 +274,7 @@ func checkWord[T ~string](name string, value T, words ...T) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("expected Options.%s to be one of %q, got %q", name, words[1:], value)
+	return fmt.Errorf("expected %s to be one of %q, got %q", name, words[1:], value)
 }
 
 // checkEnv names the position of a bad variable, never its text: it may hold a secret.
@@ -200,7 +287,8 @@ func checkEnv(env []string) error {
 	return nil
 }
 
-func (o Options) resolvePaths() (Options, error) {
+// resolveEntry makes Entry absolute. Its symlinks are each generation's business.
+func (o Options) resolveEntry() (Options, error) {
 	if o.Entry == "" {
 		return o, nil
 	}
@@ -212,7 +300,6 @@ func (o Options) resolvePaths() (Options, error) {
 		return o, fmt.Errorf("Options.Entry: expected a JavaScript file or a package folder: %w", err)
 	}
 	o.Entry = entry
-	setDefault(&o.Dir, packageDir(entry))
 	return o, nil
 }
 

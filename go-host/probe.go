@@ -6,81 +6,186 @@ import (
 	"time"
 )
 
-// probe finds out, after a call became overdue, whether the worker's event loop still turns. Until it answers, or shows
-// otherwise that it gets on, the worker gets no new calls.
+// probe finds out whether a worker's event loop turns: at each heartbeat, and when a call on it is overdue. A loop that does
+// not turn for Options.KillGrace gets no further calls until it does. It is killed if a call on it is overdue, or if nobody
+// waits for any.
 //
 // Law: mu guards all fields.
 type probe struct {
 	mu       sync.Mutex
-	timer    *time.Timer // nil while nobody asks
+	timer    *time.Timer // nil while nothing is asked
+	due      time.Time   // when the timer is to fire
+	left     int         // looks to go until the worker is judged
 	received uint64      // frames received when the timer was set
+	pings    uint64      // sent so far; each is answered once, in order
+	pongs    uint64
+	answer   uint64 // the pong that answers what is asked
+	paused   bool   // the worker gets no new calls until it answers
+	overdue  bool   // the call named here is
+	method   string
+	traceID  string
 }
 
-// suspect is called for a call that became overdue. method and traceID are that call's.
-func (w *worker) suspect(method, traceID string) {
+// ask looks, at a heartbeat, whether the loop turns. The worker goes on taking calls meanwhile.
+func (w *worker) ask() {
+	w.conn.AskStats()
 	w.probe.mu.Lock()
 	defer w.probe.mu.Unlock()
-	if w.probe.timer != nil || w.hasExited() {
+	if w.probe.timer == nil && !w.hasExited() {
+		w.askLocked()
+	}
+}
+
+// suspect is called for a call that became overdue. Until it is known whether the loop turns the worker gets no new calls.
+func (w *worker) suspect(method, traceID string) {
+	if w.inspector != "" {
 		return
 	}
-	w.host.pool.Pause(w.slot)
-	w.probe.received = w.conn.Received()
-	w.probe.timer = time.AfterFunc(w.host.options.KillGrace, func() { w.judge(method, traceID) })
+	w.probe.mu.Lock()
+	defer w.probe.mu.Unlock()
+	if w.probe.overdue || w.hasExited() {
+		return
+	}
+	if w.probe.timer != nil {
+		w.probe.timer.Stop()
+	}
+	w.probe.overdue, w.probe.method, w.probe.traceID = true, method, traceID
+	w.pauseLocked()
+	w.askLocked()
+}
+
+func (w *worker) askLocked() {
+	w.probe.pings++
+	w.probe.answer = w.probe.pings
+	w.graceLocked()
 	w.conn.Ping()
 }
 
-// alive ends the question. Abandoned calls get as long as a blocked loop would to end by themselves.
+// graceLooks is in how many looks a loop's grace passes: a pause of the whole machine, however long, counts as none.
+const graceLooks = 8
+
+// graceLocked gives the loop KillGrace from now on.
+func (w *worker) graceLocked() {
+	w.probe.left = graceLooks
+	w.waitLocked()
+}
+
+// waitLocked gives the loop until the next look.
+func (w *worker) waitLocked() {
+	next := w.host.options.KillGrace / graceLooks
+	w.probe.received, w.probe.due = w.conn.Received(), time.Now().Add(next)
+	w.probe.timer = time.AfterFunc(next, w.judge)
+}
+
+func (w *worker) pauseLocked() {
+	if !w.probe.paused {
+		w.probe.paused = true
+		w.host.pool.Pause(w.slot)
+	}
+}
+
+// alive takes a pong. Abandoned calls get as long as a blocked loop would to end by themselves.
 func (w *worker) alive() {
 	w.probe.mu.Lock()
 	defer w.probe.mu.Unlock()
-	if w.probe.timer == nil {
+	w.probe.pongs++
+	if w.probe.timer == nil || w.probe.pongs < w.probe.answer {
 		return
 	}
 	w.probe.timer.Stop()
 	w.probe.timer = nil
-	w.host.pool.Resume(w.slot)
-	time.AfterFunc(w.host.options.KillGrace, w.retireIfClogged)
-}
-
-// judge is called when no answer has come for KillGrace. A worker that sent other frames meanwhile is busy, but gets on.
-func (w *worker) judge(method, traceID string) {
-	if w.isBlocked() {
-		w.killBlocked(method, traceID)
+	if w.probe.paused {
+		w.probe.paused = false
+		w.host.pool.Resume(w.slot)
+	}
+	if w.probe.overdue {
+		w.probe.overdue = false
+		time.AfterFunc(w.host.options.KillGrace, w.replaceIfClogged)
 	}
 }
 
-// isBlocked gives a busy worker another KillGrace.
-func (w *worker) isBlocked() bool {
+// finding is what a probe found after KillGrace without an answer.
+type finding int
+
+const (
+	nothing finding = iota // it is too early to tell
+	waiting                // blocked, by calls that still have time
+	stopped                // a signal or a debugger has stopped the process
+	stuck                  // blocked, and nothing is lost with it
+)
+
+// judge is called when no answer has come in time.
+func (w *worker) judge() {
+	found, was := w.find()
+	switch found {
+	case waiting:
+		w.host.options.Logger.Warn("a worker's event loop is blocked, it takes no calls until it turns again",
+			"worker", w.pid(), "kill_grace", w.host.options.KillGrace)
+	case stopped:
+		w.host.supervisor.Leave(w, reasonStopped)
+	case stuck:
+		w.killBlocked(was)
+	case nothing:
+	}
+}
+
+// find says what is to be done, which is the same only once.
+func (w *worker) find() (found finding, was *probe) {
 	w.probe.mu.Lock()
 	defer w.probe.mu.Unlock()
-	if w.probe.timer == nil || w.hasExited() {
-		return false
+	p := &w.probe
+	if p.timer == nil || w.hasExited() {
+		return nothing, nil
 	}
-	received := w.conn.Received()
-	if received == w.probe.received {
-		return true
+	isLate := time.Since(p.due) > w.host.options.KillGrace/graceLooks // this process was stopped itself, and the worker perhaps, too
+	isBusy := w.conn.Received() != p.received                         // it sends other frames: many calls, none of them endless
+	calls, _ := w.conn.InFlight()
+	switch wasPaused := p.paused; {
+	case isBusy:
+		w.graceLocked()
+		return nothing, nil
+	case isLate:
+		w.waitLocked()
+		return nothing, nil
+	case p.left > 1:
+		p.left--
+		w.waitLocked()
+		return nothing, nil
+	case w.process.Stopped():
+		w.pauseLocked()
+		w.graceLocked()
+		return stopped, nil
+	case p.overdue || calls == 0:
+		return stuck, &probe{overdue: p.overdue, method: p.method, traceID: p.traceID}
+	default:
+		w.pauseLocked()
+		w.graceLocked()
+		if wasPaused {
+			return nothing, nil
+		}
+		return waiting, nil
 	}
-	w.probe.received = received
-	w.probe.timer.Reset(w.host.options.KillGrace)
-	return false
 }
 
-func (w *worker) killBlocked(method, traceID string) {
+func (w *worker) killBlocked(was *probe) {
 	grace := w.host.options.KillGrace
+	why := "nobody waited for a call on it"
+	if was.overdue {
+		why = fmt.Sprintf("a call of %q on it was overdue", was.method)
+	}
 	w.host.options.Logger.Warn("killing a worker whose event loop is blocked",
-		"worker", w.pid(), "method", method, "trace_id", traceID, "kill_grace", grace)
+		"worker", w.pid(), "method", was.method, "trace_id", was.traceID, "kill_grace", grace)
 	w.kill(&Error{
 		Code: CodeWorkerCrashed,
-		Message: fmt.Sprintf("the worker was killed: a call of %q on it was overdue and its event loop was blocked for %v "+
-			"(Options.KillGrace); the function may have run", method, grace),
+		Message: fmt.Sprintf("the worker was killed: %s and its event loop was blocked for %v (Options.KillGrace); "+
+			"the function may have run", why, grace),
 	})
 }
 
-// retireIfClogged replaces a worker when half of its slots or more hold abandoned calls.
-func (w *worker) retireIfClogged() {
-	_, abandoned := w.conn.InFlight()
-	if 2*abandoned >= w.host.options.Concurrency {
-		w.retire(fmt.Sprintf("%d of its %d slots hold calls that nobody waits for", abandoned, w.host.options.Concurrency))
+// replaceIfClogged replaces a worker when half of its slots or more hold abandoned calls.
+func (w *worker) replaceIfClogged() {
+	if _, abandoned := w.conn.InFlight(); 2*abandoned >= w.host.options.Concurrency {
+		w.host.supervisor.Replace(w, reasonAbandoned)
 	}
 }
 

@@ -2,173 +2,159 @@ package rootbridge
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"time"
+
+	"rootbridge/internal/supervisor"
 )
 
-const (
-	firstBackoff = 100 * time.Millisecond
-	lastBackoff  = 5 * time.Second
-	// steadyTime is how long a worker must have lived for its death not to count as one of a row.
-	steadyTime = 10 * time.Second
-	// patience is how many starts in a row may fail before calls stop waiting for one that succeeds.
-	patience = 3
+type (
+	workerSupervisor = supervisor.Supervisor[*worker, *code]
+	codeGeneration   = supervisor.Generation[*code]
 )
 
-// supervise keeps one place of the pool filled: it starts a worker, and another when that one has died or wants to be
-// replaced, until the host's life ends. It reports the outcome of its first start.
-func (h *Host) supervise(first chan<- error) {
-	failures := 0
-	var leaving *worker // to be drained when its replacement is ready
-	for h.pause(failures) {
-		w, err := h.boot(h.life)
-		if err == nil {
-			h.admit(w)
-		}
-		if first != nil {
-			first <- err
-			first = nil
-			if err != nil && !h.hasStarted() { // Start reports it
-				return
-			}
-		}
-		if err != nil {
-			failures++
-			h.noteFailure(err, failures)
-			continue
-		}
-		ready := time.Now()
-		h.dismiss(leaving)
-		leaving = h.watch(w)
-		if time.Since(ready) >= steadyTime || w.endsInOrder() {
-			failures = 0
-			continue
-		}
-		failures++
-		if w.conn.Answered() == 0 { // else it is a call that kills it, and others need not fail
-			h.breakAfter(failures, w.lastWords())
-		}
+// driver does for a Host what its supervisor decides.
+type driver struct{ *Host }
+
+// Next reads the code of a new generation.
+func (d driver) Next() (*code, error) {
+	c, err := readCode(d.options)
+	if err == nil {
+		d.lastRead.Store(c)
 	}
-	h.dismiss(leaving)
+	return c, err
 }
 
-// hasStarted waits until it is known whether Start succeeds.
-func (h *Host) hasStarted() bool {
-	select {
-	case <-h.started:
-		return true
-	case <-h.life.Done():
-		return false
+// Boot starts a worker. One that has to load files that changed since its generation was made says so; one that need not
+// be waits for a reload.
+func (d driver) Boot(ctx context.Context, g codeGeneration, why supervisor.Why) (*worker, error) {
+	if why == supervisor.Canary {
+		return d.boot(ctx, g)
 	}
+	changed := g.Code.hasChanged()
+	if changed != "" && why == supervisor.Optional {
+		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
+	}
+	w, err := d.boot(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	if changed = g.Code.changesMeanwhile(); changed == "" {
+		return w, nil
+	}
+	if why == supervisor.Optional {
+		d.discard(w)
+		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
+	}
+	d.options.Logger.Warn("a worker was needed and has loaded files that have changed since their generation was loaded",
+		"worker", w.pid(), "generation", g.Number, "file", changed)
+	return w, nil
 }
 
-// pause waits before the next start, longer after each failure in a row, with jitter so that workers that died together
-// do not start together. It returns false when the host's life has ended.
-func (h *Host) pause(failures int) bool {
-	if failures < 2 {
-		return h.life.Err() == nil // one death is made good at once
-	}
-	wait := min(lastBackoff, firstBackoff<<min(failures-2, 16))
-	wait = wait/2 + rand.N(wait/2) //nolint:gosec // jitter need not be secret
-	timer := time.NewTimer(wait)
+// discard ends a worker that nobody has seen.
+func (h *Host) discard(w *worker) {
+	w.begin()
+	w.stop()
+	<-w.ended
+}
+
+// Admit lets calls reach a worker.
+func (d driver) Admit(w *worker) {
+	d.counters.boots.Add(1)
+	d.setMethods(slices.Sorted(slices.Values(w.methods)))
+	d.pool.Add(w.slot)
+	w.begin()
+}
+
+// Bar keeps new calls from a worker.
+func (d driver) Bar(w *worker) { d.pool.Drain(w.slot) }
+
+// Drain lets a worker finish the calls that somebody waits for, within Options.DrainTimeout, and ends it.
+func (d driver) Drain(w *worker, reason supervisor.Reason) {
+	w.begin()
+	timer := time.NewTimer(d.options.DrainTimeout)
 	defer timer.Stop()
 	select {
+	case <-w.conn.Quiet():
 	case <-timer.C:
-		return true
-	case <-h.life.Done():
-		return false
-	}
-}
-
-func (h *Host) noteFailure(err error, failures int) {
-	if h.life.Err() != nil {
-		return
-	}
-	h.counters.bootFailures.Add(1)
-	h.options.Logger.Error("a worker did not start", "error", err, "failures", failures)
-	h.breakAfter(failures, err)
-}
-
-// breakAfter lets calls fail at once, until a worker is ready again, when failures in a row have left none.
-func (h *Host) breakAfter(failures int, err error) {
-	if failures < patience {
-		return
-	}
-	e := &Error{Code: CodeWorkerUnavailable, Message: "no worker is running, and each one that is started fails soon: " + err.Error(), err: err}
-	if last := asError(err); last != nil {
-		e.Stderr = last.Stderr
-	}
-	h.pool.Break(e)
-}
-
-// admit lets calls reach a worker.
-func (h *Host) admit(w *worker) {
-	h.mu.Lock()
-	h.methods = slices.Sorted(slices.Values(w.methods))
-	h.mu.Unlock()
-	h.slots.Go(w.serve)
-	h.counters.boots.Add(1)
-	h.options.Logger.Info("worker ready", "worker", w.pid(), "methods", len(w.methods))
-	h.pool.Add(w.slot)
-}
-
-// watch returns when a worker has to be replaced: nil when it has ended, the worker itself when it goes on meanwhile.
-func (h *Host) watch(w *worker) (leaving *worker) {
-	select {
+		d.cutOff(w, reason)
 	case <-w.ended:
-		h.pool.Remove(w.slot)
-		if h.life.Err() == nil {
-			h.counters.restarts.Add(1)
-			h.options.Logger.Warn("worker ended and will be replaced", "worker", w.pid(), "error", w.epitaph())
-		}
-		return nil
-	case reason := <-w.retired:
-		h.counters.restarts.Add(1)
-		h.options.Logger.Info("worker will be replaced", "worker", w.pid(), "reason", reason)
-		return w
-	case <-h.life.Done():
-		h.slots.Go(func() { h.end(w) })
-		return nil
+	case <-d.ending:
 	}
+	d.end(w)
 }
 
-// end stops a worker when the host is ending.
-func (h *Host) end(w *worker) {
-	select {
-	case <-w.ended:
-	case <-h.ending:
-		w.stop()
-	}
-	<-w.ended
-	h.pool.Remove(w.slot)
-}
-
-// dismiss lets a worker, if there is one, finish the calls that somebody waits for, and ends it.
-func (h *Host) dismiss(w *worker) {
-	if w == nil {
-		return
-	}
-	h.pool.Drain(w.slot)
-	h.slots.Go(func() {
-		timer := time.NewTimer(h.options.DrainTimeout)
-		defer timer.Stop()
-		select {
-		case <-w.conn.Quiet():
-			w.stop()
-		case <-timer.C:
-			h.logDrain(w)
-			w.stop()
-		case <-w.ended:
-		case <-h.ending:
-		}
-		h.end(w)
+// cutOff gives the calls that outlive Options.DrainTimeout their error.
+func (d driver) cutOff(w *worker, reason supervisor.Reason) {
+	calls, _ := w.conn.InFlight()
+	d.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "ending a worker before its calls",
+		slog.Int("worker", w.pid()), slog.Int("calls", calls), slog.Duration("drain_timeout", d.options.DrainTimeout))
+	w.condemn(&Error{
+		Code: CodeWorkerCrashed,
+		Message: fmt.Sprintf("the worker was replaced (%s) and ended before the call, which had %v for it (Options.DrainTimeout); the function may have run",
+			reason, d.options.DrainTimeout),
 	})
 }
 
-func (h *Host) logDrain(w *worker) {
-	waiting, _ := w.conn.InFlight()
-	h.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "ending a worker before its calls",
-		slog.Int("worker", w.pid()), slog.Int("calls", waiting), slog.Duration("drain_timeout", h.options.DrainTimeout))
+// end stops a worker and forgets it.
+func (h *Host) end(w *worker) {
+	w.stop()
+	<-w.ended
+	h.counters.mu.Lock() // so that Stats counts its late replies once
+	defer h.counters.mu.Unlock()
+	h.pool.Remove(w.slot)
+	h.counters.late += w.conn.Late()
+}
+
+// Break fails calls while no worker becomes ready.
+func (d driver) Break(reason error) {
+	e := &Error{Code: CodeWorkerUnavailable, Message: "no worker is running, and each one that is started fails soon: " + reason.Error(), err: reason}
+	if last := asError(reason); last != nil {
+		e.Stderr = last.Stderr
+	}
+	d.pool.Break(e)
+}
+
+// Ready logs a worker that takes calls.
+func (d driver) Ready(w *worker, generation int) {
+	d.options.Logger.Info("worker ready", "worker", w.pid(), "generation", generation, "methods", len(w.methods))
+}
+
+// BootFailed logs a start that failed.
+func (d driver) BootFailed(err error, failures int) {
+	d.counters.bootFailures.Add(1)
+	d.options.Logger.Error("a worker did not start", "error", err, "failures", failures)
+}
+
+// Pinned logs that recycling has to wait.
+func (d driver) Pinned(generation int, err error) {
+	d.options.Logger.Warn("files have changed since their generation was loaded: recycling waits for a reload",
+		"generation", generation, "reason", err)
+}
+
+// Replaced logs why a worker has, or will have, a successor.
+func (d driver) Replaced(w *worker, reason supervisor.Reason) {
+	d.counters.restarted(string(reason))
+	if reason == supervisor.ReasonCrashed {
+		d.options.Logger.Warn("worker ended and will be replaced", "worker", w.pid(), "error", w.LastWords())
+	} else {
+		d.options.Logger.Info("worker replaced", "worker", w.pid(), "reason", string(reason))
+	}
+}
+
+// Shrunk logs a worker that is no longer needed.
+func (d driver) Shrunk(w *worker) {
+	d.options.Logger.Info("worker is no longer needed", "worker", w.pid())
+}
+
+// Reloaded counts and logs a reload's outcome.
+func (d driver) Reloaded(generation int, err error) {
+	d.counters.reloaded(err)
+	if err != nil {
+		d.options.Logger.Error("reload failed, the code that was loaded before goes on serving", "generation", generation, "error", err)
+		return
+	}
+	d.options.Logger.Info("reloaded", "generation", generation)
 }

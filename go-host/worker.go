@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"rootbridge/internal/frame"
 	"rootbridge/internal/pool"
 	"rootbridge/internal/process"
+	"rootbridge/internal/supervisor"
 )
 
 // errAbandoned means that the caller stopped waiting and the call still runs.
@@ -19,31 +21,53 @@ var errAbandoned = errors.New("abandoned")
 
 // worker is one worker process that has become ready, and its connection.
 //
-// Law: mu guards fatal, killed, retiring and leaving. Everything else is set before the worker gets into the pool.
+// Law: mu guards what is below it, probe guards itself, and heartbeat belongs to Host.beat. Everything else is set before
+// the worker gets into the pool.
 type worker struct {
-	host    *Host
-	process *process.Process
-	reader  *frame.Reader
-	conn    *conn.Conn
-	slot    *pool.Slot[*worker]
-	methods []string
-	calls   atomic.Uint64
+	host       *Host
+	process    *process.Process
+	reader     *frame.Reader
+	conn       *conn.Conn
+	slot       *pool.Slot[*worker]
+	methods    []string
+	generation int       // of its code
+	since      time.Time // it is ready
+	bounds     bounds
+	inspector  string // where a debugger can attach, or ""
 
-	ended   chan struct{} // closed when the connection has ended and the process was waited for
-	retired chan string   // cap 1; gets the reason for which the worker should be replaced
-	probe   probe
+	calls atomic.Uint64
+	stats atomic.Pointer[frame.StatsMessage] // as it told last, or nil
+	ended chan struct{}                      // closed when the connection has ended and the process was waited for
+	probe probe
+	heartbeat
 
-	mu       sync.Mutex
-	fatal    *Error // what the worker said just before its end
-	killed   *Error // why the host killed it
-	retiring bool
-	leaving  bool // the worker itself asked to be replaced
+	begun sync.Once
+
+	mu      sync.Mutex
+	fatal   *Error // what the worker said just before its end
+	killed  *Error // why the host killed it, or ends it before its calls
+	goodbye string // for which reason the worker takes no further calls, or ""
 }
+
+// heartbeat is what Host.beat remembers of a worker.
+type heartbeat struct {
+	seenCalls uint64
+	idleSince time.Time
+	fullBeats int
+
+	seenUtilization float64
+}
+
+// Ended is closed when nothing of the worker is left.
+func (w *worker) Ended() <-chan struct{} { return w.ended }
+
+// Served tells whether the worker has answered any call.
+func (w *worker) Served() bool { return w.conn.Answered() > 0 }
 
 // send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
 func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argument payload) error {
 	meta.Timeout = limit.left()
-	call.Deadline = limit.own
+	call.Deadline, call.Size = limit.own, len(argument.bytes)
 	var scratch [256]byte
 	err := w.conn.Send(call, argument.encoding, frame.AppendCallMeta(scratch[:0], meta), argument.bytes)
 	if errors.Is(err, conn.ErrTooLarge) {
@@ -52,7 +76,9 @@ func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argumen
 	if err != nil {
 		return errNotBegun
 	}
-	w.calls.Add(1)
+	if w.calls.Add(1) == w.bounds.calls {
+		w.host.supervisor.Replace(w, reasonCalls)
+	}
 	return nil
 }
 
@@ -94,6 +120,9 @@ func outcome(call *conn.Call, signal conn.Signal) error {
 }
 
 func (w *worker) pid() int { return w.process.PID() }
+
+// begin has the worker's frames read, once it is known to whom it belongs.
+func (w *worker) begin() { w.begun.Do(func() { w.host.tasks.Go(w.serve) }) }
 
 // serve reads the worker's frames until its end.
 func (w *worker) serve() {
@@ -139,30 +168,28 @@ func (w *worker) epitaph() *Error {
 	case fatal != nil:
 		return w.sign(fatal)
 	}
-	return w.sign(&Error{
-		Code:    CodeWorkerCrashed,
-		Message: fmt.Sprintf("the worker process ended during the call (%s)", w.process.Exit()),
-	})
+	message := fmt.Sprintf("the worker process ended during the call (%s)", w.process.Exit())
+	if strings.Contains(w.process.Stderr.String(), outOfHeap) {
+		message = "the worker ran out of heap and ended during the call; raise Options.MaxHeap, or use less"
+	}
+	return w.sign(&Error{Code: CodeWorkerCrashed, Message: message})
 }
+
+// outOfHeap is what V8 says before it gives up.
+const outOfHeap = "JavaScript heap out of memory"
 
 func (w *worker) sign(e *Error) *Error {
 	signed := *e
 	signed.WorkerPID = w.pid()
+	signed.isEndOfWorker = e.Code == CodeWorkerCrashed || e.Code == CodeProtocolError
 	if e.Code != CodeClosed {
 		signed.Stderr = w.process.Stderr.String()
 	}
 	return &signed
 }
 
-// endsInOrder tells whether the host itself retires the worker.
-func (w *worker) endsInOrder() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.retiring && !w.leaving
-}
-
-// lastWords says why a worker that leaves, or has ended, does so.
-func (w *worker) lastWords() error {
+// LastWords says why a worker that leaves, or has ended, does so.
+func (w *worker) LastWords() error {
 	select {
 	case <-w.ended:
 		return w.epitaph()
@@ -173,17 +200,22 @@ func (w *worker) lastWords() error {
 	if w.fatal != nil {
 		return w.sign(w.fatal)
 	}
-	return &Error{Code: CodeWorkerCrashed, Message: "the worker asked to be replaced soon after its start", WorkerPID: w.pid()}
+	return &Error{Code: CodeWorkerCrashed, Message: "the worker asked to be replaced soon after its start: " + w.goodbye, WorkerPID: w.pid()}
 }
 
 // kill ends the worker at once. Only the first reason counts.
 func (w *worker) kill(reason *Error) {
+	w.condemn(reason)
+	w.process.Kill()
+}
+
+// condemn says why the worker will be ended before its calls. Only the first reason counts.
+func (w *worker) condemn(reason *Error) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.killed == nil {
 		w.killed = reason
 	}
-	w.mu.Unlock()
-	w.process.Kill()
 }
 
 // stop ends the worker in order, when nobody waits for it any more or may any longer.
@@ -192,18 +224,13 @@ func (w *worker) stop() {
 	w.process.Stop(w.host.options.KillGrace)
 }
 
-// retire asks for the worker's replacement. Only the first reason counts.
-func (w *worker) retire(reason string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.retiring {
-		w.retiring = true
-		w.retired <- reason
+// Settled frees the call's place, and the bytes of one that its caller has left.
+func (w *worker) Settled(call *conn.Call) {
+	w.host.pool.Release(w.slot)
+	if call.Abandoned() {
+		w.host.budget.give(call.Size)
 	}
 }
-
-// Settled frees the call's place.
-func (w *worker) Settled(*conn.Call) { w.host.pool.Release(w.slot) }
 
 // Log hands a line on to the host's logger.
 func (w *worker) Log(meta frame.LogMeta, _ uint32, encoding frame.Encoding, payload []byte) {
@@ -223,18 +250,54 @@ func (w *worker) Fatal(payload []byte) {
 // Pong shows that the event loop turns.
 func (w *worker) Pong() { w.alive() }
 
-// Stats says what the worker uses. Nobody asks it yet.
-func (w *worker) Stats(frame.StatsMessage) {}
+// Stats keeps what the worker tells of itself.
+func (w *worker) Stats(message frame.StatsMessage) { w.stats.Store(&message) }
 
-// Goaway replaces the worker. One that goes on serving keeps its place until its replacement is ready.
-func (w *worker) Goaway(meta frame.GoawayMeta) {
-	if !meta.Serving {
-		w.host.pool.Drain(w.slot)
+// told is what the worker told of itself last.
+func (w *worker) told() frame.StatsMessage {
+	if stats := w.stats.Load(); stats != nil {
+		return *stats
 	}
+	return frame.StatsMessage{}
+}
+
+// utilization is how busy the event loop was between the last two heartbeats, 0 to 1.
+func (w *worker) utilization() float64 {
+	if elu := w.told().ELU; elu != nil {
+		return *elu
+	}
+	return 0
+}
+
+// rss is the resident memory in bytes: as the operating system says, or else as the worker did.
+func (w *worker) rss() int64 {
+	if bytes, ok := w.process.RSS(); ok {
+		return bytes
+	}
+	return w.told().RSS
+}
+
+// Goaway replaces the worker: new before old when it goes on serving meanwhile.
+func (w *worker) Goaway(meta frame.GoawayMeta) {
+	if meta.Serving {
+		w.host.supervisor.Replace(w, goawayReason(meta))
+		return
+	}
+	w.host.pool.Drain(w.slot)
 	w.mu.Lock()
-	w.leaving = true
+	w.goodbye = meta.Reason
 	w.mu.Unlock()
-	w.retire("it asked to be replaced: " + meta.Reason)
+	w.host.supervisor.Leave(w, goawayReason(meta))
+}
+
+// signalText is how a worker names the signal for which it asks to be replaced.
+const signalText = "SIGUSR2"
+
+func goawayReason(meta frame.GoawayMeta) supervisor.Reason {
+	if meta.Reason == signalText {
+		return reasonSignal
+	}
+	return reasonGoaway
 }
 
 // Unwritable kills a worker that takes no more calls: those in flight on it could wait for ever.

@@ -155,7 +155,7 @@ func leftGoroutines(mark string) string {
 	}
 	var left []string
 	for stack := range strings.SplitSeq(profile.String(), "\n\n") {
-		if strings.Contains(stack, mark) {
+		if strings.Contains(stack, mark) && !strings.Contains(stack, "os/signal.loop") { // that one is the program's own, for ever
 			left = append(left, stack)
 		}
 	}

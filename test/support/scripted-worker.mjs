@@ -58,6 +58,7 @@ function fail(reason) {
 
 function readInput() {
   const splitter = new Splitter((frame) => {
+    if (frame.kind === "stats") return; // as a worker that knows none
     if (frame.kind === "ping" && answersPings)
       send({ kind: "pong", hex: frame.payload.toString("hex") });
     else inbox.add(frame);

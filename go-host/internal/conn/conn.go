@@ -51,6 +51,9 @@ type Call struct {
 	// Deadline is set before Send. Zero means none.
 	Deadline time.Time
 
+	// Size is the caller's to set before Send, and to read when the call has settled.
+	Size int
+
 	// The answer: a reply or error frame's kind, encoding and payload, or Err when the connection ended before it.
 	Kind     frame.Kind
 	Encoding frame.Encoding
@@ -76,6 +79,9 @@ func (c *Call) Recycle() {
 
 // Sent tells whether the call got an id, so that the worker may have seen it.
 func (c *Call) Sent() bool { return c.id != 0 }
+
+// Abandoned tells, once the call has settled, whether nobody waited for it any more.
+func (c *Call) Abandoned() bool { return c.abandoned }
 
 // ErrNotStarted wraps a Call's Err when the worker said that it did not and will not start the call.
 var ErrNotStarted = errors.New("the worker did not start the call")

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,10 @@ var (
 // Options bound a pool.
 type Options struct {
 	QueueLimit int // callers that may wait at a time
+
+	// OnWait, if not nil, is told of each caller that finds no resource with room, with the number of users and waiters,
+	// the caller included. It is called without the pool's lock.
+	OnWait func(load int)
 }
 
 // Pool is a set of resources of type T.
@@ -27,12 +32,15 @@ type Options struct {
 // Law: mu guards all fields and those of Slot and waiter. It is never held while anything can wait.
 type Pool[T any] struct {
 	options Options
+	full    atomic.Bool // the queue is; written under mu
 
 	mu      sync.Mutex
 	slots   []*Slot[T]
 	waiters list.List // of *waiter[T], the oldest first
 	broken  error     // why nobody should wait for a resource now, or nil
 	closed  bool
+	users   int // of all slots, removed ones too
+	peak    int // of users and waiters, since TakePeak
 }
 
 // Slot is one resource and its users.
@@ -52,13 +60,28 @@ type waiter[T any] struct {
 }
 
 // Stats is a snapshot of a pool.
-type Stats struct {
-	Slots    int // resources that take users, when they have room
-	Paused   int // resources that may take users again
-	Draining int // resources that only finish
-	Users    int
-	Queued   int
+type Stats[T any] struct {
+	Slots  []SlotStats[T] // in the order of their addition
+	Users  int            // of all slots, removed ones too
+	Queued int
 }
+
+// SlotStats is a snapshot of a slot.
+type SlotStats[T any] struct {
+	Resource T
+	Users    int
+	State    State
+}
+
+// State is what new users can have of a slot.
+type State int
+
+// The states.
+const (
+	Open     State = iota // takes users, when it has room
+	Paused                // may take users again
+	Draining              // only finishes
+)
 
 // New returns an empty pool.
 func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
@@ -68,25 +91,64 @@ func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 // context's cause; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
 func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
 	p.mu.Lock()
-	if err := p.refusalLocked(); err != nil {
-		p.mu.Unlock()
-		return nil, err
-	}
-	if p.waiters.Len() == 0 {
+	if p.waiters.Len() == 0 && !p.closed {
 		if slot := p.leastLoadedLocked(); slot != nil {
-			slot.users++
+			p.useLocked(slot)
 			p.mu.Unlock()
 			return slot, nil
 		}
 	}
+	load := p.users + p.waiters.Len() + 1
+	w, element, err := p.queueLocked()
+	p.mu.Unlock()
+	if p.options.OnWait != nil {
+		p.options.OnWait(load)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.wait(ctx, until, deadline, w, element)
+}
+
+// queueLocked makes the caller a waiter.
+func (p *Pool[T]) queueLocked() (*waiter[T], *list.Element, error) {
+	if err := p.refusalLocked(); err != nil {
+		return nil, nil, err
+	}
 	if p.waiters.Len() >= p.options.QueueLimit {
-		p.mu.Unlock()
-		return nil, ErrQueueFull
+		return nil, nil, ErrQueueFull
 	}
 	w := &waiter[T]{done: make(chan struct{}, 1)}
 	element := p.waiters.PushBack(w)
-	p.mu.Unlock()
-	return p.wait(ctx, until, deadline, w, element)
+	p.noteLoadLocked()
+	return w, element, nil
+}
+
+// IsFull tells, without waiting for a lock, whether the queue was full a moment ago.
+func (p *Pool[T]) IsFull() bool { return p.full.Load() }
+
+func (p *Pool[T]) useLocked(slot *Slot[T]) {
+	slot.users++
+	p.users++
+	p.noteLoadLocked()
+}
+
+// noteLoadLocked is called after each change of users or waiters.
+func (p *Pool[T]) noteLoadLocked() {
+	waiting := p.waiters.Len()
+	p.peak = max(p.peak, p.users+waiting)
+	if isFull := waiting > 0 && waiting >= p.options.QueueLimit; isFull != p.full.Load() {
+		p.full.Store(isFull)
+	}
+}
+
+// TakePeak returns the largest number of users and waiters at a time since it was called last.
+func (p *Pool[T]) TakePeak() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	peak := p.peak
+	p.peak = p.users + p.waiters.Len()
+	return peak
 }
 
 func (p *Pool[T]) refusalLocked() error {
@@ -125,6 +187,7 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	}
 	p.mu.Lock()
 	p.waiters.Remove(element)
+	p.noteLoadLocked()
 	slot := w.slot // granted while this caller was leaving
 	p.mu.Unlock()
 	if slot != nil {
@@ -138,6 +201,7 @@ func (p *Pool[T]) Release(slot *Slot[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	slot.users--
+	p.users--
 	p.grantLocked()
 }
 
@@ -148,8 +212,8 @@ func (p *Pool[T]) grantLocked() {
 		if slot == nil {
 			return
 		}
-		slot.users++
 		p.endFirstWaitLocked(slot, nil)
+		p.useLocked(slot)
 	}
 }
 
@@ -157,6 +221,7 @@ func (p *Pool[T]) endFirstWaitLocked(slot *Slot[T], err error) {
 	w := p.waiters.Remove(p.waiters.Front()).(*waiter[T]) //nolint:errcheck // the list holds nothing else
 	w.slot, w.err = slot, err
 	w.done <- struct{}{}
+	p.noteLoadLocked()
 }
 
 // NewSlot returns a slot for up to capacity users at a time, which is not in use yet.
@@ -221,6 +286,25 @@ func (p *Pool[T]) Break(err error) {
 	p.failWaitersLocked(err)
 }
 
+// Broken returns the error given to Break, until the next Add.
+func (p *Pool[T]) Broken() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.broken
+}
+
+// HasOpen tells whether any slot takes users, with room or without.
+func (p *Pool[T]) HasOpen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, slot := range p.slots {
+		if slot.state() == Open {
+			return true
+		}
+	}
+	return false
+}
+
 // Close fails everyone who waits or comes with ErrClosed. It does not touch the resources.
 func (p *Pool[T]) Close() {
 	p.mu.Lock()
@@ -235,32 +319,24 @@ func (p *Pool[T]) failWaitersLocked(err error) {
 	}
 }
 
-// Resources returns the resources of all slots, draining ones too.
-func (p *Pool[T]) Resources() []T {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	resources := make([]T, len(p.slots))
-	for i, slot := range p.slots {
-		resources[i] = slot.Resource
-	}
-	return resources
-}
-
 // Stats returns a consistent snapshot.
-func (p *Pool[T]) Stats() Stats {
+func (p *Pool[T]) Stats() Stats[T] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stats := Stats{Queued: p.waiters.Len()}
-	for _, slot := range p.slots {
-		stats.Users += slot.users
-		switch {
-		case slot.draining:
-			stats.Draining++
-		case slot.paused:
-			stats.Paused++
-		default:
-			stats.Slots++
-		}
+	stats := Stats[T]{Slots: make([]SlotStats[T], len(p.slots)), Users: p.users, Queued: p.waiters.Len()}
+	for i, slot := range p.slots {
+		stats.Slots[i] = SlotStats[T]{slot.Resource, slot.users, slot.state()}
 	}
 	return stats
+}
+
+func (s *Slot[T]) state() State {
+	switch {
+	case s.draining:
+		return Draining
+	case s.paused:
+		return Paused
+	default:
+		return Open
+	}
 }

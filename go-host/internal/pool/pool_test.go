@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -145,13 +146,14 @@ func TestADrainingSlotTakesNobodyAndARemovedOneIsForgotten(t *testing.T) {
 			t.Fatalf("a call went to %s", got)
 		}
 	}
-	if got := p.Stats(); got != (pool.Stats{Slots: 1, Draining: 1, Users: 4}) {
+	want := []pool.SlotStats[string]{{"old", 1, pool.Draining}, {"new", 3, pool.Open}}
+	if got := p.Stats(); !slices.Equal(got.Slots, want) || got.Users != 4 {
 		t.Errorf("got %+v", got)
 	}
 	p.Remove(old)
 	p.Release(user)
-	if got := p.Resources(); len(got) != 1 || got[0] != "new" {
-		t.Errorf("left: %v", got)
+	if got := p.Stats(); len(got.Slots) != 1 || got.Slots[0].Resource != "new" || got.Users != 3 {
+		t.Errorf("left: %+v", got)
 	}
 }
 
@@ -165,8 +167,8 @@ func TestAPausedSlotTakesNobodyUntilItIsResumed(t *testing.T) {
 		served := false
 		go func() { acquire(t, p); served = true }()
 		synctest.Wait()
-		if served || p.Stats() != (pool.Stats{Paused: 1, Queued: 1}) {
-			t.Errorf("served: %v, %+v", served, p.Stats())
+		if got := p.Stats(); served || got.Slots[0].State != pool.Paused || got.Queued != 1 || p.HasOpen() {
+			t.Errorf("served: %v, %+v", served, got)
 		}
 		p.Resume(slot)
 		synctest.Wait()
@@ -186,7 +188,7 @@ func TestABrokenPoolFailsAtOnceUntilAResourceIsAdded(t *testing.T) {
 		synctest.Wait()
 		p.Break(broken)
 		synctest.Wait()
-		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, broken) || !errors.Is(waited, broken) {
+		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, broken) || !errors.Is(waited, broken) || !errors.Is(p.Broken(), broken) {
 			t.Errorf("got %v, the waiter %v", err, waited)
 		}
 		p.Add(pool.NewSlot(1, 1))
@@ -194,7 +196,7 @@ func TestABrokenPoolFailsAtOnceUntilAResourceIsAdded(t *testing.T) {
 		p.Break(broken) // somebody is there to wait for
 		go func() { _, waited = p.Acquire(t.Context(), soon(), time.Time{}) }()
 		synctest.Wait()
-		if p.Stats().Queued != 1 {
+		if p.Stats().Queued != 1 || p.Broken() != nil {
 			t.Error("a call was refused although a worker is up")
 		}
 		p.Close()
@@ -212,6 +214,48 @@ func TestACloseEndsEveryWaitAndRefusesLaterCalls(t *testing.T) {
 		synctest.Wait()
 		if _, err := p.Acquire(t.Context(), soon(), time.Time{}); !errors.Is(err, pool.ErrClosed) || !errors.Is(waited, pool.ErrClosed) {
 			t.Errorf("got %v, the waiter %v", err, waited)
+		}
+	})
+}
+
+func TestThePeakIsTheMostUsersAndWaitersSinceItWasTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](options)
+		slot := pool.NewSlot(1, 2)
+		p.Add(slot)
+		acquire(t, p)
+		acquire(t, p)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = p.Acquire(ctx, soon(), time.Time{}) }()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		p.Release(slot)
+		if first, second := p.TakePeak(), p.TakePeak(); first != 3 || second != 1 {
+			t.Errorf("the peaks were %d and then %d, expected 3 and 1", first, second)
+		}
+	})
+}
+
+func TestEveryCallerWithoutRoomIsToldOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var loads []int
+		p := pool.New[int](pool.Options{QueueLimit: 1, OnWait: func(load int) { loads = append(loads, load) }})
+		go func() { _, _ = p.Acquire(t.Context(), soon(), time.Time{}) }()
+		synctest.Wait()
+		if full := p.IsFull(); !full {
+			t.Error("a full queue does not show")
+		}
+		_, _ = p.Acquire(t.Context(), soon(), time.Time{})
+		p.Break(errors.New("does not boot"))
+		_, _ = p.Acquire(t.Context(), soon(), time.Time{})
+		synctest.Wait()
+		p.Add(pool.NewSlot(1, 1))
+		acquire(t, p)
+		if !slices.Equal(loads, []int{1, 2, 1}) || p.IsFull() {
+			t.Errorf("told of %v, full: %v", loads, p.IsFull())
 		}
 	})
 }

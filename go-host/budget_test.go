@@ -1,0 +1,54 @@
+package rootbridge_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rootbridge"
+)
+
+func TestArgumentsOfAllCallsTogetherAreBounded(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy+`export const take = (ms) => new Promise((r) => setTimeout(r, 300));`, with(func(o *rootbridge.Options) {
+		o.MaxPayload, o.MaxInFlight, o.Concurrency = 1<<20, 3<<20, 1
+	}))
+	big := strings.Repeat("x", 1<<20-2) // with its quotes 1 MiB
+	var done sync.WaitGroup
+	for range 3 { // one runs and two wait
+		done.Go(func() { call[any](t, host, "take", big) })
+	}
+	eventually(t, "three are held", func() bool { return host.Stats().Bytes == 3<<20 })
+	expectCode(t, host.Call(t.Context(), "take", "x", nil), rootbridge.CodeOverloaded, "Options.MaxInFlight")
+	if got := call[int](t, host, "pid", nil); got == 0 {
+		t.Error("a call without an argument was not answered")
+	}
+	done.Wait()
+	if s := host.Stats(); s.Bytes != 0 || s.Failed[rootbridge.CodeOverloaded] != 1 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+// A worker that reads nothing can't make the host's memory grow: what was written to it counts until it has answered.
+func TestWhatAnAbandonedCallHoldsCountsUntilItsWorkerHasDealtWithIt(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) {
+		o.MaxPayload, o.MaxInFlight, o.KillGrace, o.Heartbeat = 4<<20, 9<<20, long, -1
+	}))
+	var done sync.WaitGroup
+	done.Go(func() { _ = host.Call(t.Context(), "spinFor", 1000, nil) })
+	eventually(t, "the worker is blocked", func() bool { return host.Stats().InFlight == 1 })
+	big := strings.Repeat("x", 4<<20-2)
+	for range 2 {
+		err := host.Call(t.Context(), "echo", big, nil, rootbridge.WithTimeout(10*time.Millisecond))
+		if rootbridge.CodeOf(err) != rootbridge.CodeDeadlineExceeded {
+			t.Errorf("got %v", err)
+		}
+	}
+	if s := host.Stats(); s.Workers[0].Abandoned > 0 && s.Bytes < 4<<20 {
+		t.Errorf("abandoned calls hold nothing: %+v", s)
+	}
+	done.Wait()
+	eventually(t, "all is given back", func() bool { return host.Stats().Bytes == 0 })
+}

@@ -1,0 +1,74 @@
+package rootbridge
+
+import (
+	"sync"
+	"time"
+
+	"rootbridge/internal/supervisor"
+)
+
+// beat asks each worker for a sign of life every Options.Heartbeat, and looks at what they told.
+func (h *Host) beat() {
+	if h.options.Heartbeat < 0 || h.options.Inspect != "" {
+		return
+	}
+	ticker := time.NewTicker(h.options.Heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			h.examine()
+		case <-h.life.Done():
+			return
+		}
+	}
+}
+
+// examine looks at every worker.
+func (h *Host) examine() {
+	utilization := 0.0
+	for _, member := range h.supervisor.Snapshot(func() {}).Members {
+		w := member.Worker
+		utilization += w.lastingUtilization()
+		w.process.ReapOrphans()
+		h.recycleIfDue(w)
+		w.ask()
+	}
+	h.noteUtilization(utilization)
+}
+
+// load turns what workers have to do into how many there should be.
+//
+// Law: mu guards demand.
+type load struct {
+	mu     sync.Mutex
+	demand *supervisor.Demand
+}
+
+// busyLoop is the utilization of an event loop from which on another worker is worth its memory.
+const busyLoop = 0.8
+
+// noteLoad is called with the number of calls when one finds no free place.
+func (h *Host) noteLoad(calls int) {
+	concurrency := h.options.Concurrency
+	h.need((calls + concurrency - 1) / concurrency)
+}
+
+// noteUtilization is called with the sum of what all event loops are busy, 0 to 1 each.
+func (h *Host) noteUtilization(sum float64) {
+	h.noteLoad(h.pool.TakePeak())
+	if sum >= busyLoop {
+		h.need(int(sum/busyLoop) + 1)
+	}
+}
+
+// need says that so many workers are needed now.
+func (h *Host) need(workers int) {
+	if h.options.MinWorkers == h.options.Workers {
+		return
+	}
+	h.load.mu.Lock()
+	wanted := h.load.demand.Note(time.Now(), workers)
+	h.load.mu.Unlock()
+	h.supervisor.Scale(wanted)
+}

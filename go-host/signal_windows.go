@@ -1,0 +1,6 @@
+package rootbridge
+
+import "os"
+
+// reloadSignal does not exist on Windows.
+var reloadSignal os.Signal
