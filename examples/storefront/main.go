@@ -63,7 +63,9 @@ func run(ctx context.Context, cfg config, logger *slog.Logger) error {
 		// no call waits behind a slow one while the other process is free.
 		Concurrency: 1,
 		CallTimeout: cfg.callTimeout,
-		Logger:      logger,
+		// kill -USR2 loads the backend anew without failing a request.
+		ReloadOnSignal: true,
+		Logger:         logger,
 	})
 	if err != nil {
 		return err

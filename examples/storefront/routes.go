@@ -27,6 +27,8 @@ func newHandler(host *rootbridge.Host, logger *slog.Logger) http.Handler {
 		"GET /stock/{sku}":               stockOf(shop),
 		"GET /methods":                   get(func() any { return host.Methods() }),
 		"GET /stats":                     get(func() any { return host.Stats() }),
+		"GET /livez":                     health(host.Live),
+		"GET /readyz":                    health(host.Ready),
 	} {
 		mux.Handle(pattern, answering(route, logger))
 	}
@@ -96,6 +98,16 @@ func stockOf(shop shop) route {
 func get(value func() any) route {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, value())
+	}
+}
+
+// health answers an orchestrator.
+func health(check func() error) route {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		if err := check(); err != nil {
+			return write(w, http.StatusServiceUnavailable, "text/plain", []byte(err.Error()+"\n"))
+		}
+		return write(w, http.StatusOK, "text/plain", []byte("ok\n"))
 	}
 }
 

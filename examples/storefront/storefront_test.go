@@ -46,6 +46,8 @@ func TestEveryRouteAnswersWithTheJavaScriptsResult(t *testing.T) {
 		{"merged carts", "POST /carts/merge", `{"guest":{"lines":[{"sku":"TEA-EARL-100","quantity":1}]},"saved":{"lines":[{"sku":"OLD","quantity":1}]}}`, "application/json", `"dropped":["OLD"]`},
 		{"the methods", "GET /methods", "", "application/json", `"invoices.render"`},
 		{"the stats", "GET /stats", "", "application/json", `"succeeded"`},
+		{"readiness", "GET /readyz", "", "text/plain", "ok"},
+		{"liveness", "GET /livez", "", "text/plain", "ok"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -26,8 +26,8 @@ func (t *tour) stats(ctx context.Context) {
 	stats := t.get(ctx, "/stats", "demo-stats")
 	failed, _ := stats.at("failed").(object)
 	t.line("  calls      %v answered, failed: %v", stats.at("succeeded"), failed)
-	t.line("  processes  %v started, %v replaced", stats.at("boots"), stats.at("restarts"))
-	t.check(len(failed) == 2 && failed["deadline_exceeded"] == 1.0 && failed["exception"] == 2.0 && stats.at("restarts") == 1.0,
+	t.line("  processes  %v started, replaced: %v", stats.at("boots"), stats.at("restarts_by"))
+	t.check(len(failed) == 2 && failed["deadline_exceeded"] == 1.0 && failed["exception"] == 2.0 && stats.at("restarts_by", "crashed") == 1.0,
 		"two exceptions and one endless loop: nothing else went wrong")
 	methods, _ := t.get(ctx, "/methods", "demo-methods").at().([]any)
 	t.line("  methods    %v", methods)

@@ -43,7 +43,7 @@ func run(ctx context.Context, program string, out *screen) bool {
 	out.line("%s, Node processes %v", server.url, pids)
 
 	for _, step := range []func(context.Context){
-		tour.validation, tour.prices, tour.mail, tour.pdf, tour.more, tour.exception, tour.endlessLoop, tour.console,
+		tour.validation, tour.prices, tour.mail, tour.pdf, tour.more, tour.exception, tour.endlessLoop, tour.reload, tour.console,
 		tour.stats, tour.end,
 	} {
 		if ctx.Err() == nil {
