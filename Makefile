@@ -5,11 +5,14 @@ NODES ?= 18 20 22 24 26
 ADDR ?= 127.0.0.1:8080
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+CHAOS_TIME ?= 3m
+CHAOS_SEED ?=
+SOAK_CALLS ?= 1000000
 
 NATIVE := test/fixtures/native
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
-MODULES := go-host $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
+MODULES := go-host test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
 
 # Node 24 and the tools of package.json come first on the path of a recipe.
 DEV := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
@@ -22,7 +25,7 @@ each_module = @set -e; for module in $(MODULES); do echo "$$module: $(1)"; (cd $
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: storefront ## run the storefront example once, end by itself
@@ -84,6 +87,18 @@ native: require $(NATIVE)/sharp/node_modules/.stamp $(NATIVE)/sqlite/node_module
 bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)
 	cd go-host && $(DEV) go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	@set -e; for file in test/bench/*.bench.ts; do echo $$file; $(DEV) node $$file; done
+
+.PHONY: bench-reload
+bench-reload: require node_modules/.stamp ## what a reload costs calls, and that none fails
+	cd test/chaos && $(DEV) go run ./reload
+
+.PHONY: chaos
+chaos: require node_modules/.stamp ## faults in random order under load (CHAOS_TIME=3m, CHAOS_SEED=1 for the same order)
+	cd test/chaos && $(DEV) go run $(RACE) . -time $(CHAOS_TIME) $(if $(CHAOS_SEED),-seed $(CHAOS_SEED))
+
+.PHONY: soak
+soak: require node_modules/.stamp ## very many calls, and that nothing grows (SOAK_CALLS=1000000)
+	cd test/chaos && $(DEV) go run ./soak -calls $(SOAK_CALLS)
 
 .PHONY: fuzz
 fuzz: require node_modules/.stamp ## fuzz every decoder (FUZZTIME=20s for each)

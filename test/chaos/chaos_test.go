@@ -1,0 +1,39 @@
+package main
+
+import (
+	"flag"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+)
+
+var testSeed = flag.Uint64("seed", rand.Uint64N(1_000_000), "decides what happens in which order")
+
+// TestMain makes this binary its own trial.
+func TestMain(m *testing.M) {
+	if runTrial() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestNoCallIsLostAndNothingIsLeftWhateverHappens(t *testing.T) {
+	t.Parallel()
+	if unsupported != "" {
+		t.Skip(unsupported)
+	}
+	t.Logf("again: go test -race -args -seed=%d", *testSeed)
+	c := &crew{seed: *testSeed, size: 3, time: 6 * time.Second, scale: short}
+	sum, err := c.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum.print(t.Output())
+	if len(sum.Violations) > 0 {
+		t.Errorf("%d violations", len(sum.Violations))
+	}
+	if sum.Calls == 0 || sum.Runs == 0 || sum.faults() == 0 || sum.Lives < 3 {
+		t.Errorf("too little was done to prove anything: %d calls, %d faults, %d hosts", sum.Calls, sum.faults(), sum.Lives)
+	}
+}

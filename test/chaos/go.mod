@@ -1,0 +1,12 @@
+module chaos
+
+go 1.25
+
+require rootbridge v0.0.0
+
+require (
+	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
+	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
+)
+
+replace rootbridge => ../../go-host
