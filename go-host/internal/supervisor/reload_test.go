@@ -184,3 +184,51 @@ func TestAReloadOfAPoolThatNeedsNoWorkerStillTriesTheCode(t *testing.T) {
 		w.expectServing(t, 1, 2)
 	})
 }
+
+func TestAReloadHasItsTurnHoweverOftenWorkersAreRecycled(t *testing.T) {
+	t.Parallel()
+	w := new(world)
+	play(t, two, w, func(t *stage) {
+		pass(bootTime)
+		done := make(chan error)
+		go func() { done <- t.Reload(t.Context()) }()
+		for range 200 { // each worker is due again as soon as it is there
+			for _, f := range w.workers() {
+				t.Replace(f, "calls")
+			}
+			pass(bootTime / 10)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the reload still waits")
+			t.Close()
+			<-done
+		}
+	})
+}
+
+func TestAReloadThatWaitsForRoomIsGivenUpByAClose(t *testing.T) {
+	t.Parallel()
+	w := &world{slow: true}
+	play(t, supervisor.Options{Max: 1, Initial: 1, Draining: 1}, w, func(t *stage) {
+		pass(bootTime)
+		old := w.workers()[0]
+		t.Replace(old, "calls")
+		pass(2 * bootTime) // the old one lingers, so that nothing more may be replaced
+		done := make(chan error)
+		go func() { done <- t.Reload(t.Context()) }()
+		synctest.Wait()
+		t.Close()
+		if err := <-done; !errors.Is(err, supervisor.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+		if n := t.Snapshot(func() {}).Booting; n != 0 {
+			t.Errorf("%d workers are said to be starting", n)
+		}
+		close(old.quiet)
+	})
+}
