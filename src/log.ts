@@ -20,8 +20,8 @@ export class WorkerLog {
       this.#logger[level](about, text);
       return;
     }
-    const { level: _, time, pid, hostname, msg, message = msg, ...fields } = object;
-    this.#logger[level]({ ...about, fields }, String(message ?? ""));
+    const { level: _, time, pid, hostname, ...fields } = object;
+    this.#logger[level]({ ...about, fields }, takeMessage(fields));
   }
 
   /** Logs a line of a worker's stderr: what native code, children and Node itself print. */
@@ -55,6 +55,15 @@ export function guarded(logger: Logger): Logger {
 }
 
 const decoder = new TextDecoder();
+
+/** The text of a record, taken out of its fields. A message that is no text stays among them. */
+function takeMessage(fields: Record<string, unknown>): string {
+  const key = fields["msg"] === undefined ? "message" : "msg";
+  const { [key]: message } = fields;
+  if (typeof message !== "string") return "";
+  delete fields[key];
+  return message;
+}
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {

@@ -127,7 +127,7 @@ export class Pool<T> {
 
   /** Fails whoever waits, and until the next `add` whoever comes, unless a resource takes users. */
   break(reason: Error): void {
-    if ([...this.#slots].every((slot) => slot.draining)) this.#refuse(reason);
+    if (!this.#closed && [...this.#slots].every((slot) => slot.draining)) this.#refuse(reason);
   }
 
   /** Fails whoever waits or comes. It does not touch the resources. */
@@ -154,7 +154,7 @@ export class Pool<T> {
   }
 
   #refuse(reason: Error): void {
-    this.#refusal ??= reason;
+    this.#refusal = reason;
     for (const wait of this.#waiting) wait.abort(reason);
   }
 

@@ -12,7 +12,7 @@ const firstBackoff = 100;
 const lastBackoff = 5_000;
 /** How long, in milliseconds, a worker must have lived for its death not to count as one of a row. */
 const steadyTime = 10_000;
-/** How many starts in a row may fail before calls stop waiting for one that succeeds. */
+/** How many starts in a row may be of no use before calls stop waiting for the next. */
 const patience = 3;
 
 /** What a supervisor fills and tells. */
@@ -56,6 +56,8 @@ export class Supervisor {
   /** Why the member is to be replaced, if it is. */
   #reason: string | undefined;
   #failures = 0;
+  /** Of the failures, the last ones of workers that have not answered any call. */
+  #useless = 0;
   /** Aborted when the present step is overtaken: a worker was put here, or the host's life has ended. */
   #step = new AbortController();
 
@@ -80,6 +82,7 @@ export class Supervisor {
     this.#admit(booted);
     this.#first.resolve();
     this.#failures = 0;
+    this.#useless = 0;
     this.#step.abort();
     return this.#dismiss(old, "was cut off by a reload");
   }
@@ -149,6 +152,7 @@ export class Supervisor {
     } catch (error) {
       if (over.aborted && !life.aborted) return undefined;
       this.#failures++;
+      this.#useless++;
       this.#first.reject(error);
       this.#noteFailure(error as RootbridgeError);
       return undefined;
@@ -156,14 +160,19 @@ export class Supervisor {
   }
 
   #noteFailure(error: RootbridgeError): void {
-    const { life, counters, logger, pool } = this.#charge;
+    const { life, counters, logger } = this.#charge;
     if (life.aborted) return;
     counters.bootFailures++;
     logger.error({ error: error.toLog(), failures: this.#failures }, "a worker did not start");
-    if (this.#failures < patience) return;
-    const message = `no worker is running, and starting one keeps failing: ${error.message}`;
+    this.#breakWith(error);
+  }
+
+  /** Lets calls fail at once when no worker is there and those that this place had last were of no use. */
+  #breakWith(error: RootbridgeError): void {
+    if (this.#useless < patience) return;
+    const message = `no worker is running, and each one that is started fails soon: ${error.message}`;
     const details = { stderr: error.stderr, cause: error };
-    pool.break(new RootbridgeError({ code: "worker_unavailable", message }, details));
+    this.#charge.pool.break(new RootbridgeError({ code: "worker_unavailable", message }, details));
   }
 
   /** Lets calls reach a worker. */
@@ -193,15 +202,18 @@ export class Supervisor {
     // One that leaves without being asked to does so because it is about to crash.
     const steady = performance.now() - since >= steadyTime || !slot.draining;
     this.#failures = steady ? 0 : this.#failures + 1;
+    this.#useless = steady || worker.served ? 0 : this.#useless + 1;
     this.#reason = reason;
     if (reason !== undefined) {
       logger.info({ worker: worker.pid, reason }, "worker will be replaced");
+      if (slot.draining) this.#breakWith(worker.fatal ?? unexplained(reason));
       return;
     }
     this.#member = undefined;
     pool.remove(slot);
     const error = await worker.epitaph();
     logger.warn({ worker: worker.pid, error: error.toLog() }, "worker ended and will be replaced");
+    this.#breakWith(error);
   }
 
   /**
@@ -240,4 +252,9 @@ export class Supervisor {
     await worker.ended;
     pool.remove(slot);
   }
+}
+
+/** For a worker that leaves before it has said of what it dies. */
+function unexplained(reason: string): RootbridgeError {
+  return new RootbridgeError({ code: "worker_crashed", message: reason });
 }

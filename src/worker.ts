@@ -66,6 +66,8 @@ export class Worker {
   fatal: RootbridgeError | undefined;
   /** Calls sent to it. */
   calls = 0;
+  /** True once it has answered any call. */
+  served = false;
   /** Its place among the workers, once it has one. */
   place: Place = nowhere;
 
@@ -126,6 +128,7 @@ export class Worker {
         release();
       };
       const answer = (frame: Frame): void => {
+        this.served = true;
         try {
           request.repliedBy(this.generation.number, this.pid);
           resolve(request.take(frame));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import type { RootbridgeError } from "../../src/index.ts";
 import {
   collectLogs,
   failure,
@@ -71,7 +72,7 @@ describe("a worker that dies", { concurrency: true }, () => {
     writeFileSync(marker, "");
     await failure(host.call("die"), "worker_crashed");
     const error = await failure(host.call("echo", 1), "worker_unavailable");
-    assert.match(error.message, /starting one keeps failing.*out of order/);
+    assert.match(error.message, /fails soon.*out of order/);
     assert.ok(host.stats().bootFailures >= 2);
     assert.ok(lines.some(({ message }) => message === "a worker did not start"));
     assert.ok(existsSync(marker));
@@ -102,8 +103,40 @@ describe("inTurn", { concurrency: true }, () => {
 
   test("still lets calls run at the same time", async (t) => {
     const host = await startHost(t, { inTurn: true });
-    const never = host.call("never", undefined, { timeout: 500 });
+    const never = failure(host.call("never", undefined, { timeout: 500 }), "deadline_exceeded");
     assert.equal(await host.call("sleep", 5), 5);
-    await failure(never, "deadline_exceeded");
+    await never;
   });
+});
+
+describe("code that dies soon after it has loaded", { concurrency: true }, () => {
+  const ways = {
+    throws: "setTimeout(() => { throw new Error('cannot connect to db'); }, 1);",
+    exits: "setTimeout(() => process.exit(3), 1);",
+  };
+  for (const [name, code] of Object.entries(ways)) {
+    test(`fails calls fast once it is known to: ${name}`, async (t) => {
+      const source = `${code} const end = Date.now() + 50; while (Date.now() < end); export const a = () => 1;`;
+      const host = await startHost(t, { source });
+      const end = performance.now() + 20_000;
+      let last = "";
+      while (last !== "worker_unavailable" && performance.now() < end) {
+        last = await host.call("a").then(String, (error: RootbridgeError) => error.code);
+      }
+      assert.equal(last, "worker_unavailable");
+      await host.close();
+      await failure(host.call("a"), "closed");
+    });
+  }
+});
+
+test("a message of a JSON log line that is no text stays a field", async (t) => {
+  const { logger, lines } = collectLogs();
+  const record = JSON.stringify({ level: "info", message: { order: 7 } });
+  const source = `export const log = () => { process.stdout.write(${JSON.stringify(`${record}\n`)}); };`;
+  const host = await startHost(t, { source, logger });
+  await host.call("log");
+  const logged = () => lines.find(({ fields }) => fields["source"] === "log");
+  await until(() => logged() !== undefined, "it is logged");
+  assert.deepEqual(logged()?.fields["fields"], { message: { order: 7 } });
 });
