@@ -81,7 +81,6 @@ export class Reloader {
     if (first) await this.#replace(first, next);
     let failure: RootbridgeError | undefined;
     for (const supervisor of others) {
-      if (supervisor.worker?.generation === next) continue;
       await this.#replace(supervisor, next).catch((error) => {
         failure ??= error;
         supervisor.renew();
@@ -107,6 +106,7 @@ export class Reloader {
     const pass = charge.spare.pass();
     try {
       await firstOf(charge.life, pass.entered);
+      if (supervisor.worker?.generation === next) return; // it did so by itself
       const booted = await this.#boot(next);
       charge.generation = next;
       await supervisor.adopt(booted);

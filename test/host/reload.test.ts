@@ -244,7 +244,7 @@ describe("a reload", { concurrency: 3 }, () => {
 
   test("and the replacement of another worker do not start one at the same time", async (t) => {
     const { logger, lines } = collectLogs();
-    const options = { logger, concurrency: 2, killGrace: 100, bootTimeout: 60_000 };
+    const options = { logger, concurrency: 2, killGrace: 1_500, bootTimeout: 60_000 };
     const { releases, host } = await startRelease(t, options);
     const go = releases.path("go");
     releases.deploy(2, `while (!existsSync(${JSON.stringify(go)}));`);
@@ -265,6 +265,7 @@ describe("a reload", { concurrency: 3 }, () => {
       host.stats().workers.map(({ generation }) => generation),
       [2, 2],
     );
+    assert.equal(releases.pids().length, 4); // not twice
   });
 
   test("replaces the worker of a source too", async (t) => {
