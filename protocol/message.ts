@@ -4,6 +4,7 @@ import {
   MAX_CALL_ID,
   MAX_HELLO,
   MAX_MAX_PAYLOAD,
+  MAX_META,
   MAX_STATS,
   MIN_MAX_PAYLOAD,
   VERSION,
@@ -250,14 +251,15 @@ export function decodeCancel(meta: Uint8Array): CancelMeta {
   return { reason: reason === "deadline_exceeded" ? reason : "canceled" };
 }
 
-/** The meta of a log line. */
+/** The meta of a log line, without the longer of method and trace id where they don't fit into MAX_META bytes. */
 export function encodeLog(log: LogMeta): Uint8Array {
-  return encodeObject({
-    level: log.level,
-    source: log.source,
-    method: log.method,
-    trace_id: log.traceId,
-  });
+  const { level, source, method, traceId } = log;
+  const whole = encodeObject({ level, source, method, trace_id: traceId });
+  if (whole.length <= MAX_META) return whole;
+  const shorter =
+    (method?.length ?? 0) > (traceId?.length ?? 0) ? { trace_id: traceId } : { method };
+  const bytes = encodeObject({ level, source, ...shorter });
+  return bytes.length <= MAX_META ? bytes : encodeObject({ level, source });
 }
 
 /** Reads a log line's meta. A line is worth more than its meta: unknown levels and sources read as info and stdout. */

@@ -8,7 +8,7 @@ import {
   type ErrorObject,
   encodeError,
 } from "../../protocol/error.ts";
-import { MAX_ERROR } from "../../protocol/frame.ts";
+import { MAX_ERROR, MAX_META } from "../../protocol/frame.ts";
 import {
   type CallMeta,
   decodeCall,
@@ -228,4 +228,18 @@ test("a message is kept whole where leaving out other parts makes room for it, a
     assert.equal(read.truncated, true);
     assert.equal(read.fields, undefined);
   }
+});
+
+test("a log line's meta of exactly 16,384 bytes is whole, a longer one lacks the longer of method and trace id", () => {
+  const log: LogMeta = { level: "info", source: "log", method: "m", traceId: "" };
+  const room = MAX_META - encodeLog(log).length;
+  const whole = { ...log, traceId: "t".repeat(room) };
+  assert.equal(encodeLog(whole).length, MAX_META);
+  assert.deepEqual(decodeLog(encodeLog(whole)), whole);
+  const { traceId: _, ...untraced } = log;
+  assert.deepEqual(decodeLog(encodeLog({ ...log, traceId: "t".repeat(room + 1) })), untraced);
+  const { method: __, ...unnamed } = { ...log, traceId: "t" };
+  assert.deepEqual(decodeLog(encodeLog({ ...unnamed, method: "m".repeat(room + 1) })), unnamed);
+  const long = { ...log, method: "m".repeat(MAX_META), traceId: "t".repeat(MAX_META) };
+  assert.deepEqual(decodeLog(encodeLog(long)), { level: "info", source: "log" });
 });
