@@ -4,6 +4,7 @@ import { MAX_DEPTH } from "./depth.ts";
 const { isArray } = Array;
 const { isBigIntObject, isMap, isSet } = types;
 const { keys: ownKeys } = Object;
+const { apply } = Reflect;
 /** Values looked at before the search gives up. */
 const MAX_LOOKED_AT = 1_000_000;
 /** Types that become nothing, by what `typeof` calls them. */
@@ -12,6 +13,8 @@ const FORMLESS: Readonly<Record<string, string>> = {
   function: "a function",
   symbol: "a symbol",
 };
+/** Levels that no stack is too small for. */
+const DEEP = 200;
 const STACK_IS_FULL = "Maximum call stack size exceeded";
 
 /**
@@ -74,19 +77,18 @@ class Search {
   }
 
   #lookInside(value: object, path: string, key: string, depth: number): string | undefined {
-    const toJson = attempt(() => (value as { toJSON?: unknown }).toJSON);
+    const toJson = attempt(depth, () => (value as { toJSON?: unknown }).toJSON);
     if (toJson.failed) return `${path}.toJSON threw: ${toJson.reason}`;
     if (typeof toJson.value === "function" && !isArray(value)) {
-      const json = attempt(() => Reflect.apply(toJson.value as () => unknown, value, [key]));
+      const json = attempt(depth, () => apply(toJson.value as () => unknown, value, [key]));
       if (json.failed) return `${path}.toJSON() threw: ${json.reason}`;
       return json.value === value
         ? this.#lookAtProperties(value, path, depth)
         : this.look(json.value, `${path}.toJSON()`, key, depth + 1);
     }
-    if (this.#codec === "msgpack" && isMap(value)) {
-      return this.#lookAtKeys(value, path) ?? this.#lookAtEntries(value, path, depth);
+    if (this.#codec === "msgpack" && (isMap(value) || isSet(value))) {
+      return this.#lookAtEntries(value, path, depth);
     }
-    if (this.#codec === "msgpack" && isSet(value)) return this.#lookAtEntries(value, path, depth);
     return this.#lookAtProperties(value, path, depth);
   }
 
@@ -100,6 +102,8 @@ class Search {
   }
 
   #lookAtEntries(value: Iterable<unknown>, path: string, depth: number): string | undefined {
+    const key = isMap(value) ? this.#lookAtKeys(value, path) : undefined;
+    if (key) return key;
     let index = 0;
     for (const entry of value) {
       const found = this.look(entry, `${path}[${index}]`, "", depth + 1);
@@ -110,11 +114,11 @@ class Search {
   }
 
   #lookAtProperties(value: object, path: string, depth: number): string | undefined {
-    const keys = attempt(() => ownKeys(value));
+    const keys = attempt(depth, () => ownKeys(value));
     if (keys.failed) return `${path} threw when its keys were read: ${keys.reason}`;
     for (const key of keys.value) {
       const at = path + segment(key, isArray(value));
-      const item = attempt(() => (value as Record<string, unknown>)[key]);
+      const item = attempt(depth, () => (value as Record<string, unknown>)[key]);
       if (item.failed) return `${at} threw when read: ${item.reason}`;
       const found = this.look(item.value, at, key, depth + 1);
       if (found) return found;
@@ -125,12 +129,12 @@ class Search {
 
 type Attempt<T> = { failed: false; value: T } | { failed: true; reason: string };
 
-function attempt<T>(read: () => T): Attempt<T> {
+function attempt<T>(depth: number, read: () => T): Attempt<T> {
   try {
     return { failed: false, value: read() };
   } catch (error) {
-    // The search's own depth, not the value's doing; asked for without a call, for which there may be no room.
-    if (error instanceof RangeError && error.message === STACK_IS_FULL) throw error;
+    // So deep inside it is this search that has filled the stack.
+    if (depth > DEEP && error instanceof RangeError) throw error;
     return { failed: true, reason: messageOf(error) };
   }
 }

@@ -193,6 +193,7 @@ test("an uncaught exception leaves calls a second, then answers them with worker
   const { answers, code, stderr } = feed(t, [
     { method: "throwLater" },
     { method: "wait", data: 200 },
+    "", // a line end: the last request does not wait for the end of stdin
   ]);
   assert.equal(code, 0);
   assert.deepEqual(

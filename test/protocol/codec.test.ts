@@ -221,3 +221,22 @@ function deepBytes(levels: number, codec: string): Uint8Array {
   if (codec === "json") return Buffer.from("[".repeat(levels) + "]".repeat(levels));
   return Buffer.concat([Buffer.alloc(levels, 0x91), Buffer.of(1)]);
 }
+
+test("what is nested too deeply is told so where the search for it fills the stack", () => {
+  const recurse = (frames: number): void => void (frames > 0 && recurse(frames - 1));
+  const ownKeys = (list: object) => {
+    recurse(100);
+    return Reflect.ownKeys(list);
+  };
+  const fail = () => {
+    throw new Error("no");
+  };
+  const bad = Object.defineProperty({}, "bad", { get: fail, enumerable: true });
+  assert.throws(() => encodeValue(bad, Encoding.Msgpack), /result\.bad threw when read: no/);
+  let value: object = [];
+  for (let level = 0; level < 3_000; level++) value = new Proxy([value], { ownKeys });
+  assert.throws(
+    () => encodeValue(value, Encoding.Msgpack),
+    /^CodecError: result can't be encoded as msgpack: nested deeper than 2000 levels$/,
+  );
+});
