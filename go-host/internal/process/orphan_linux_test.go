@@ -1,11 +1,13 @@
 package process_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -110,17 +112,17 @@ func TestWithoutItsOwnProcAProgramKillsTheGroupOnly(t *testing.T) {
 	}
 }
 
-// shellOfNumber starts a worker whose pid is, outside of this namespace, that of the test's process.
+// shellOfNumber starts a worker whose pid has, outside of this namespace, another process, with memory.
 func shellOfNumber(t *testing.T, script string) *process.Process {
 	t.Helper()
-	number, err := strconv.Atoi(os.Getenv(outerPID))
-	if err != nil {
-		t.Fatal(err)
-	}
 	spawner := process.NewSpawner()
 	t.Cleanup(spawner.Close)
-	for range 100 { // a new thread may get the number
-		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(number-1)), 0); err != nil {
+	for _, pid := range slices.Backward(withArgument("")) { // a thread of this process may take one, and keep it
+		statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil || bytes.HasPrefix(statm, []byte("0")) {
+			continue
+		}
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(pid-1)), 0); err != nil {
 			t.Skip("the next pid can't be chosen here: ", err)
 		}
 		p, err := spawner.Start(process.Command{Path: "/bin/sh", Args: []string{"-c", script}}, discard)
@@ -128,13 +130,13 @@ func shellOfNumber(t *testing.T, script string) *process.Process {
 			t.Fatal(err)
 		}
 		t.Cleanup(p.Discard)
-		if p.PID() == number {
+		if p.PID() == pid {
 			return p
 		}
 		p.Kill()
 		<-p.Done()
 	}
-	t.Fatalf("no worker got the pid %d", number)
+	t.Fatal("no worker got another's pid")
 	return nil
 }
 

@@ -4,18 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-const (
-	// role names what this test's binary plays, in a process of its own.
-	role = "PROCESS_TEST_ROLE"
-	// outerPID is there the pid of the process that started it.
-	outerPID = "PROCESS_TEST_OUTER_PID"
-)
+// role names what this test's binary plays, in a process of its own.
+const role = "PROCESS_TEST_ROLE"
 
 const (
 	pid1        = "PID 1"
@@ -43,7 +38,7 @@ func runsAs(t *testing.T, kind string) bool {
 			self.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54_321, Gid: 54_321}}
 		}
 	}
-	self.Env = append(os.Environ(), role+"="+kind, outerPID+"="+strconv.Itoa(os.Getpid()))
+	self.Env = append(os.Environ(), role+"="+kind)
 	output, err := self.CombinedOutput()
 	if strings.Contains(string(output), "--- SKIP: "+t.Name()) {
 		t.Skipf("as %s:\n%s", kind, output)

@@ -26,6 +26,7 @@ const soon = 50 * time.Millisecond
 var descendants = map[string]string{
 	"a detached child that ignores TERM":               `setsid sh -c 'trap "" TERM; echo $$; echo; while :; do sleep 1; done' &`,
 	"a child of the group that ignores TERM":           `sh -c 'trap "" TERM; echo $$; echo; while :; do sleep 1; done' &`,
+	"a child of the group that has no mark":            `env -i sh -c 'echo $$; echo; exec sleep 1000' &`,
 	"a grandchild, detached twice, without parents":    `setsid sh -c 'setsid sh -c "echo \$\$; echo; exec sleep 1000" &'`,
 	"a detached child without its environment":         `setsid env -i sh -c 'echo $$; echo; exec sleep 1000' &`,
 	"an orphan without its environment, by its leader": `setsid sh -c 'sh -c "exec env -i sleep 1000 & echo \$!"; echo $$; echo; exec sleep 1000' &`,
