@@ -21,7 +21,7 @@ const drainTime = 250 * time.Millisecond
 type Command struct {
 	Path string
 	Args []string // without the program's name
-	Env  []string
+	Env  []string // nil for this program's own; ROOTBRIDGE_WORKER is added
 	Dir  string
 	// Code, if not nil, is what the program reads from descriptor 3. Unix only.
 	Code []byte

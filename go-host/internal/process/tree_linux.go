@@ -152,6 +152,7 @@ func (t *tree) killAll() { t.signalAll(t.freeze(), syscall.SIGKILL) }
 const freezeRounds = 5
 
 // freeze stops all of the tree and returns it. What is stopped can't fork, nor end and leave children that nobody knows.
+// (Should this program itself be killed in these milliseconds, it stays stopped.)
 func (t *tree) freeze() []entry {
 	var members []entry
 	for range freezeRounds {
