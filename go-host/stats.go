@@ -47,7 +47,7 @@ type Stats struct {
 // WorkerStats is a snapshot of one worker. What the worker itself tells, heap and event loop, is as of its last heartbeat
 // and 0 before the first.
 type WorkerStats struct {
-	PID        int           `json:"pid"`
+	PID        int           `json:"pid"`   // of its process
 	State      string        `json:"state"` // ready, suspect or draining
 	Generation int           `json:"generation"`
 	Age        time.Duration `json:"age"`       // since it became ready
