@@ -24,8 +24,11 @@ func (h *Host) beat() {
 	}
 }
 
-// examine looks at every worker.
+// examine looks at every worker. Those that only finish their calls have just their memory to answer for.
 func (h *Host) examine() {
+	for _, slot := range h.pool.Stats().Slots {
+		h.killIfUnbearable(slot.Resource)
+	}
 	utilization := 0.0
 	for _, member := range h.supervisor.Snapshot(func() {}).Members {
 		w := member.Worker

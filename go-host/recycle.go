@@ -50,16 +50,21 @@ const (
 	unbearable = 2
 )
 
-// recycleIfDue asks for another worker in the place of one that has served its time. Calls are not held up by it.
-func (h *Host) recycleIfDue(w *worker) {
-	if rss := w.rss(); h.options.MaxRSS > 0 && rss > unbearable*h.options.MaxRSS {
-		w.kill(&Error{
-			Code: CodeWorkerCrashed,
-			Message: fmt.Sprintf("the worker was killed: it used %d MiB of memory, more than %d times Options.MaxRSS; the function may have run",
-				rss>>20, unbearable),
-		})
+// killIfUnbearable ends a worker for which no new one can be waited for.
+func (h *Host) killIfUnbearable(w *worker) {
+	rss := w.rss()
+	if h.options.MaxRSS == 0 || rss <= unbearable*h.options.MaxRSS {
 		return
 	}
+	w.kill(&Error{
+		Code: CodeWorkerCrashed,
+		Message: fmt.Sprintf("the worker was killed: it used %d MiB of memory, more than %d times Options.MaxRSS; the function may have run",
+			rss>>20, unbearable),
+	})
+}
+
+// recycleIfDue asks for another worker in the place of one that has served its time. Calls are not held up by it.
+func (h *Host) recycleIfDue(w *worker) {
 	if reason := w.recycleReason(); reason != "" {
 		h.supervisor.Replace(w, reason)
 	}
