@@ -30,8 +30,7 @@ func (h *Host) examine() {
 		h.killIfUnbearable(slot.Resource)
 	}
 	utilization := 0.0
-	for _, member := range h.supervisor.Snapshot(func() {}).Members {
-		w := member.Worker
+	for _, w := range h.supervisor.Snapshot(func() {}).Serving {
 		utilization += w.lastingUtilization()
 		w.process.ReapOrphans()
 		h.recycleIfDue(w)

@@ -367,8 +367,8 @@ func (h *Host) shutdown(ctx context.Context) error {
 		}
 	}
 	close(h.ending)
-	for _, member := range h.supervisor.Snapshot(func() {}).Members {
-		h.tasks.Go(func() { h.end(member.Worker) })
+	for _, w := range h.supervisor.Snapshot(func() {}).Serving {
+		h.tasks.Go(func() { h.end(w) })
 	}
 	h.supervisor.Wait()
 	h.tasks.Wait()

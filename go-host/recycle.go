@@ -52,8 +52,11 @@ const (
 
 // killIfUnbearable ends a worker for which no new one can be waited for.
 func (h *Host) killIfUnbearable(w *worker) {
+	if h.options.MaxRSS == 0 {
+		return
+	}
 	rss := w.rss()
-	if h.options.MaxRSS == 0 || rss <= unbearable*h.options.MaxRSS {
+	if rss <= unbearable*h.options.MaxRSS {
 		return
 	}
 	w.kill(&Error{

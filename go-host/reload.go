@@ -69,8 +69,8 @@ func (h *Host) reloadUnasked() {
 // watchTime is how often files are looked at; so long they must be as they are before they are loaded.
 const watchTime = 300 * time.Millisecond
 
-// watch reloads when files are no longer as they were when they were read last, and then stay as they are. It looks at them in place of waiting for the operating
-// system's word, which is not given for many mounted folders.
+// watch reloads when files are no longer as they were when they were read last, and then stay as they are. It looks at them
+// in place of waiting for the operating system's word, which is not given for many mounted folders.
 func (h *Host) watch() {
 	ticker := time.NewTicker(watchTime)
 	defer ticker.Stop()
