@@ -41,9 +41,17 @@ serve: storefront ## leave the storefront example running (ADDR=127.0.0.1:8080)
 storefront: require examples
 	@cd examples/storefront && go build -o build/ . ./demo
 
+# Both languages at a time: much of a test is waiting.
 .PHONY: test
-test: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp ## run every test of both languages
+test: require ## run every test of both languages
+	@$(MAKE) --no-print-directory -j2 test-ts test-go
+
+.PHONY: test-ts
+test-ts: require node_modules/.stamp examples
 	$(DEV) node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
+
+.PHONY: test-go
+test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	$(call each_module,go test $(RACE) ./...)
 

@@ -80,7 +80,7 @@ func TestCloseEndsWorkersThatAreStillStarting(t *testing.T) {
 	dir := t.TempDir()
 	entry := writeFile(t, dir, "index.js", `
 		const fs = require('fs');
-		try { fs.mkdirSync(__dirname + '/first'); } catch { for (;;); }
+		try { fs.mkdirSync(__dirname + '/first'); } catch { `+endless+` }
 		exports.echo = (v) => v;`)
 	host := start(t, entry, with(func(o *rootbridge.Options) { o.Workers = 3 }))
 	if got := call[int](t, host, "echo", 1); got != 1 {

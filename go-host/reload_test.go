@@ -109,7 +109,7 @@ func TestCodeThatDoesNotLoadLeavesTheOldServing(t *testing.T) {
 		"syntax":             {"exports.version = (;", "SyntaxError"},
 		"throws":             {"console.error('no database'); throw new Error('half deployed');", "half deployed"},
 		"missing dependency": {"require('not-there-at-all');", "not-there-at-all"},
-		"never loads":        {"for (;;);", "Options.BootTimeout"},
+		"never loads":        {endless, "Options.BootTimeout"},
 		"exits":              {"process.exit(3);", "process.exit"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestAReloadOfAClosedHostFailsAndACloseEndsOne(t *testing.T) {
 	dir := t.TempDir()
 	entry := writeFile(t, dir, "index.js", versioned(1))
 	host := start(t, entry)
-	writeFile(t, dir, "index.js", "for (;;);")
+	writeFile(t, dir, "index.js", endless)
 	reloaded := make(chan error)
 	go func() { reloaded <- host.Reload(t.Context()) }()
 	eventually(t, "the new worker starts", func() bool { return host.Stats().Starting == 1 })

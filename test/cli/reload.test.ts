@@ -120,7 +120,7 @@ describe("rootbridge worker, fed lines, on SIGUSR2", { concurrency: 3 }, () => {
   test("while the code is being loaded, reloads after that", async (t) => {
     const releases = new Releases(t);
     const go = JSON.stringify(releases.path("go"));
-    releases.deploy(1, `while (!existsSync(${go}));`);
+    releases.deploy(1, `while (!existsSync(${go})) block(5);`);
     const session = new Session(t, releases);
     session.send("version");
     await until(() => releases.pids().length === 1, "the code is being loaded");

@@ -98,7 +98,7 @@ describe("SIGUSR2 to the host's process", { concurrency: 3 }, () => {
 
   test("during a start reloads after it", async (t) => {
     const releases = new Releases(t);
-    const wait = `while (!existsSync(${JSON.stringify(releases.path("go"))}));`;
+    const wait = `while (!existsSync(${JSON.stringify(releases.path("go"))})) block(5);`;
     releases.deploy(1, wait);
     const program = new Program(t, releases.entry, { reloadOnSignal: true });
     await until(() => releases.pids().length > 0, "the code is being loaded");

@@ -66,6 +66,7 @@ function code(loads: string, extra: string): string {
 const { appendFileSync, existsSync } = require("node:fs");
 appendFileSync(${JSON.stringify(loads)}, process.pid + "\\n");
 const version = require("./version.js");
+const block = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 exports.version = () => version;
 exports.work = async ({ n, milliseconds }) => {
@@ -78,7 +79,7 @@ exports.hold = async (path) => {
   return version;
 };
 exports.block = (path) => {
-  while (!existsSync(path));
+  while (!existsSync(path)) block(5);
   return version;
 };
 exports.never = () => new Promise(() => {});
