@@ -110,7 +110,7 @@ const isSafe = Number.isSafeInteger;
 
 const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
 const CODECS: readonly Codec[] = ["json", "msgpack"];
-const CONVENTIONS: readonly Convention[] = ["value", "args", "callback", "args_callback"];
+export const CONVENTIONS: readonly Convention[] = ["value", "args", "callback", "args_callback"];
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const SOURCES: readonly LogSource[] = ["console", "stdout", "stderr", "log"];
 

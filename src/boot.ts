@@ -2,11 +2,10 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import { type ErrorObject, RootbridgeError } from "./error.ts";
 import type { Generation } from "./generation.ts";
-import { checkVersion } from "./hello.ts";
+import { diagnoseNode } from "./node.ts";
 import type { Settings } from "./options.ts";
 import { sleep } from "./wait.ts";
 import { describeExit, type Surroundings, Worker } from "./worker.ts";
-import { nodeVersion } from "./worker-process.ts";
 
 /** A worker that has loaded its code. */
 export interface Booted {
@@ -116,24 +115,26 @@ async function describeEnd(worker: Worker, settings: Settings): Promise<string> 
     if (unfit !== undefined) return unfit;
   }
   const end = describeExit(await worker.process.exited);
-  const lines = worker.process.stderrTail().trim().split("\n").slice(-3).join("\n");
-  const words = lines === "" ? "" : `; its last words: ${lines}`;
+  const last = lastWords(worker.process.stderrTail());
+  const words = last === "" ? "" : `; its last words: ${last}`;
   return `${nameOf(worker, settings)} ended before it was ready (${end})${words}`;
-}
-
-async function diagnoseNode(node: string): Promise<string | undefined> {
-  try {
-    checkVersion(node, await nodeVersion(node));
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 /** Names the program that was started. */
 function nameOf({ generation: { entry } }: Worker, { command }: Settings): string {
   if (command?.[0] !== undefined) return basename(command[0]);
   return entry === undefined ? "the worker of option source" : `the worker of ${entry}`;
+}
+
+/** How runtimes begin what they say of an error. */
+const errorLine = /^.*\b\w*(?:Error|Exception)\b.*$/gm;
+
+/** The last line that names an error, else the last three that say anything. */
+function lastWords(text: string): string {
+  const named = text.match(errorLine)?.at(-1);
+  if (named !== undefined) return named.trim();
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.slice(-3).join("\n");
 }
 
 function messageOf(error: unknown): string {

@@ -155,14 +155,19 @@ export class Connection {
     });
   }
 
-  /** Ends the connection: every call in flight fails with `reason`. Only the first one counts. */
-  fail(reason: Error): void {
-    if (this.#failure) return;
+  /**
+   * Ends the connection: every call in flight fails with `reason`. Only the first one counts. Returns
+   * how many calls fail that somebody waits for.
+   */
+  fail(reason: Error): number {
+    if (this.#failure) return 0;
+    const { waiting } = this;
     this.#failure = reason;
     this.#reader.close();
     for (const [id, entry] of this.#calls) this.#take(id, entry)?.fail(reason);
     this.#tellQuiet();
     for (const tell of this.#onPong.splice(0)) tell();
+    return waiting;
   }
 
   #read(step: () => void): void {

@@ -1,10 +1,8 @@
 import { FrameError, MAX_HELLO, VERSION } from "../protocol/frame.ts";
 import { type EncodingName, encodeHello, type Hello } from "../protocol/message.ts";
 import { RootbridgeError } from "./error.ts";
+import { checkNodeVersion } from "./node.ts";
 import type { Settings } from "./options.ts";
-
-/** The oldest major version of Node that runs the worker. */
-const oldestNode = 18;
 
 /** The host's hello. Throws `invalid_argument` for a source that is too long for it. */
 export function helloOf(settings: Settings): Uint8Array {
@@ -24,14 +22,5 @@ export function checkHello(hello: Hello, { codec, command, node }: Settings): vo
   if (!hello.encodings.includes(codec)) {
     throw new FrameError(`the worker does not speak ${codec}; use the codec json`);
   }
-  if (command === undefined) checkVersion(node, hello.runtimeVersion ?? "");
-}
-
-/** Throws a FrameError for a Node, given by its name and its version such as `v16.20.2`, that is too old. */
-export function checkVersion(node: string, version: string): void {
-  const major = Number.parseInt(version.replace(/^v/, ""), 10);
-  if (major >= oldestNode) return;
-  throw new FrameError(
-    `${node} is Node ${version}, the worker needs Node ${oldestNode} or later; set the option node`,
-  );
+  if (command === undefined) checkNodeVersion(node, hello.runtimeVersion ?? "");
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_PAYLOAD, MAX_MAX_PAYLOAD, MIN_MAX_PAYLOAD } from "../protocol/frame.ts";
-import type { Codec, Convention } from "../protocol/message.ts";
+import { CONVENTIONS, type Codec, type Convention } from "../protocol/message.ts";
 import { RootbridgeError } from "./error.ts";
 import type { Logger } from "./logger.ts";
 
@@ -133,7 +133,7 @@ const optionsSchema = z.strictObject({
   env: z.record(z.string(), z.string().optional()).default({}),
   replaceEnv: z.boolean().default(false),
   codec: z.enum(["json", "msgpack"]).default("json"),
-  convention: z.enum(["value", "args", "callback", "args_callback"]).default("value"),
+  convention: z.enum(CONVENTIONS).default("value"),
   callTimeout: timeout.default(30_000),
   bootTimeout: milliseconds.default(30_000),
   queueTimeout: milliseconds.default(10_000),

@@ -4,6 +4,7 @@ import { Encoding, type Frame, Kind, MAX_META } from "../protocol/frame.ts";
 import {
   type CallMeta,
   type CancelMeta,
+  CONVENTIONS,
   type Convention,
   encodeCall,
   encodingOf,
@@ -57,6 +58,7 @@ export class Request {
   /** Starts the clock. Throws `invalid_argument` or `too_large`. */
   constructor(settings: Settings, method: string, data: unknown, options: CallOptions) {
     const { timeout = settings.callTimeout, signal, onReply } = options;
+    checkTexts(method, options);
     checkTimeout(timeout);
     this.#offered = settings.codec === "msgpack" ? withMsgpack : withoutMsgpack;
     this.meta = metaOf(method, options);
@@ -129,8 +131,24 @@ export class Request {
 const withoutMsgpack: readonly Encoding[] = [Encoding.Json, Encoding.Raw];
 const withMsgpack: readonly Encoding[] = [...withoutMsgpack, Encoding.Msgpack];
 
+/** Callers without types give anything. */
+function checkTexts(method: unknown, { convention, traceId, traceparent }: CallOptions): void {
+  for (const [name, value] of Object.entries({ method, traceId, traceparent })) {
+    if (typeof value === "string" || (value === undefined && name !== "method")) continue;
+    throw failure("invalid_argument", `expected ${name} to be a text, got ${typeof value}`);
+  }
+  if (convention === undefined || CONVENTIONS.includes(convention)) return;
+  const known = CONVENTIONS.join(", ");
+  throw failure("invalid_argument", `expected convention to be one of ${known}, got ${convention}`);
+}
+
 function checkTimeout(timeout: number): void {
-  if (timeout > 0 && (timeout <= longestTimeout || timeout === Number.POSITIVE_INFINITY)) return;
+  if (
+    typeof timeout === "number" &&
+    timeout > 0 &&
+    (timeout <= longestTimeout || timeout === Number.POSITIVE_INFINITY)
+  )
+    return;
   const expected = `milliseconds over 0 and up to ${longestTimeout}, or Infinity`;
   throw failure("invalid_argument", `expected timeout to be ${expected}, got ${timeout}`);
 }

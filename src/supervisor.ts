@@ -212,7 +212,7 @@ export class Supervisor {
     this.#member = undefined;
     pool.remove(slot);
     const error = await worker.epitaph();
-    logger.warn({ worker: worker.pid, error: error.toLog() }, "worker ended and will be replaced");
+    this.#noteDeath(worker, error, "worker ended and will be replaced");
     this.#breakWith(error);
   }
 
@@ -251,6 +251,11 @@ export class Supervisor {
     if (!life.aborted) await worker.cutOff(words); // else the host drains and stops it
     await worker.ended;
     pool.remove(slot);
+    if (worker.fatal) this.#noteDeath(worker, worker.fatal, "worker ended");
+  }
+
+  #noteDeath({ pid, victims }: Worker, error: RootbridgeError, message: string): void {
+    this.#charge.logger.warn({ worker: pid, victims, error: error.toLog() }, message);
   }
 }
 

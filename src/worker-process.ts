@@ -79,14 +79,16 @@ export function spawnWorker(
   };
 }
 
-/** Asks a Node for its version, such as `v24.1.0`. Rejects when it does not run. */
-export async function nodeVersion(node: string): Promise<string> {
+/** What a Node says of its version, such as `v24.1.0`, or why it says nothing. */
+export async function askVersion(node: string): Promise<{ version: string; failure?: string }> {
   // Without NODE_OPTIONS no preload runs, or fails once more, in a mere question.
-  const { stdout } = await execa(node, ["--version"], {
+  const { stdout, code, timedOut } = await execa(node, ["--version"], {
     env: { NODE_OPTIONS: undefined },
     timeout: 5_000,
+    reject: false,
   });
-  return stdout;
+  const failure = timedOut ? "it does not answer --version within 5 s" : code;
+  return { version: stdout, ...(failure === undefined ? {} : { failure }) };
 }
 
 type Subprocess = ReturnType<typeof launch>;
@@ -111,7 +113,8 @@ const workerProgram = fileURLToPath(
 );
 
 const shell = "/bin/sh";
-const moveStdio = `exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
+/** A program that is missing is said by the host. */
+const moveStdio = `command -v "$1" >/dev/null || exit 127; exec "$@" 3<&0 4>&1 0</dev/null 1>&2`;
 
 function commandLine(settings: Settings, generation: Generation): [string, string[]] {
   const [program = "", ...args] = settings.command ?? nodeCommand(settings, generation);

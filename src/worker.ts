@@ -66,6 +66,8 @@ export class Worker {
   fatal: RootbridgeError | undefined;
   /** Calls sent to it. */
   calls = 0;
+  /** Calls that failed because it ended. */
+  victims = 0;
   /** True once it has answered any call. */
   served = false;
   /** Its place among the workers, once it has one. */
@@ -286,7 +288,7 @@ export class Worker {
     const epitaph = await this.epitaph();
     if (!this.hello) this.#printed.end();
     this.#ready.reject(epitaph);
-    this.connection.fail(epitaph);
+    this.victims = this.connection.fail(epitaph);
     this.process.discard();
   }
 

@@ -9,8 +9,8 @@ export interface Report {
 }
 
 /**
- * Text for people. The host's own lines are left out, but for those of reloads that failed: what
- * matters of the others is in the errors.
+ * Text for people. The host's own lines are left out, but for those of reloads that failed and of
+ * errors thrown outside of any call: what matters of the others is in the errors.
  */
 export const textReport: Report = {
   logger: {
@@ -31,10 +31,19 @@ export async function jsonReport(): Promise<Report> {
   };
 }
 
+/** What a line of the host may be about. */
+interface LineFields {
+  readonly source?: string;
+  readonly reload?: string;
+  readonly victims?: number;
+  readonly error?: ErrorObject;
+}
+
 /** What the code printed has a source; it is shown as it is. */
-function printLine(fields: { source?: string; reload?: string }, message: string): void {
-  if (fields.source !== undefined) print(message);
-  if (fields.reload === "failed") print(`${label()} ${message}`);
+function printLine({ source, reload, victims, error }: LineFields, message: string): void {
+  if (source !== undefined) print(message);
+  if (reload === "failed") print(`${label()} ${message}`);
+  if (victims === 0 && error?.stack !== undefined) print(describeDeath(error));
 }
 
 function print(text: string): void {
@@ -43,6 +52,10 @@ function print(text: string): void {
 
 function label(): string {
   return styleText("red", "error:", { stream: process.stderr });
+}
+
+function describeDeath({ code, message, stack }: ErrorObject): string {
+  return [`${label()} outside of any call: ${code}: ${message}`, ...frames(stack)].join("\n");
 }
 
 function describeError(error: unknown): string {

@@ -35,6 +35,7 @@ type code struct {
 
 	mu          sync.Mutex
 	last        int             // version that was written last
+	ahead       bool            // the version that was written last was not loaded, or nobody knows
 	broken      map[int]bool    // versions that can't be loaded, and so never answer
 	floor       floor           // of calls that begin now
 	generations map[int]int     // version of each generation that has answered, if it must be one
@@ -56,6 +57,7 @@ func newCode(dir string, layout layout) (*code, error) {
 		broken: make(map[int]bool), generations: make(map[int]int), boots: make(map[string]boot),
 	}
 	err := c.write(goodVersion)
+	c.ahead = false // it is loaded at the start
 	return c, err
 }
 
@@ -87,6 +89,7 @@ func (c *code) spoil(text string) error {
 func (c *code) write(text func(version int) string) error {
 	c.mu.Lock()
 	c.last++
+	c.ahead = true
 	version := c.last
 	c.mu.Unlock()
 	if c.layout == linked {
@@ -143,6 +146,14 @@ func (c *code) raise(version, generation int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.floor = floor{max(c.floor.version, version), max(c.floor.generation, generation)}
+	c.ahead = c.ahead && version < c.last
+}
+
+// isAhead tells whether there may be newer code on the disk than what serves.
+func (c *code) isAhead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
 }
 
 // least returns the oldest code that may answer a call that begins now.

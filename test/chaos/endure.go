@@ -66,6 +66,7 @@ func (l *life) heal() {
 			l.doom(w.PID, "it was draining")
 		}
 	}
+	l.catchUp()
 	for missing := l.missing(); missing != ""; missing = l.missing() {
 		if time.Since(began) > healBound {
 			l.violate("the pool has not healed within %v: %s; %+v", healBound, missing, l.host.Stats())
@@ -76,6 +77,17 @@ func (l *life) heal() {
 	l.excuses.end()
 	l.note("healed within %v", time.Since(began).Round(time.Millisecond))
 	time.Sleep(300 * time.Millisecond) // in which every call must end well
+}
+
+// catchUp loads new code when a fault has kept the last from being loaded: recycling waits for that.
+func (l *life) catchUp() {
+	if !l.code.isAhead() {
+		return
+	}
+	l.note("new code again, which no fault keeps from being loaded")
+	if err := deploy(l, nil); err != nil {
+		l.violate("writing new code: %v", err)
+	}
 }
 
 // missing says what keeps the pool from being as good as new.

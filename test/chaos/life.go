@@ -128,13 +128,15 @@ func (l *life) mend() bool {
 	l.excuses.give(outage)
 	l.code.deploying.Lock()
 	defer l.code.deploying.Unlock()
-	_, err := l.code.deploy()
+	version, err := l.code.deploy()
 	if err == nil {
 		err = l.callReload()
 	}
 	if err != nil {
 		l.violate("code that loads was not loaded: %v", err)
+		return true
 	}
+	l.code.raise(version, l.host.Stats().Generation)
 	return true
 }
 

@@ -162,6 +162,25 @@ describe("rootbridge worker, fed lines", { concurrency: 3 }, () => {
     assert.match(answers[1].error.message, /no config found/);
   });
 
+  test("tells of an error outside of any call, and goes on", async () => {
+    const child = spawnCli(["worker", legacy]);
+    const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
+    let stderr = "";
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    child.stdin.write('{"method":"crash_after","data":1}\n');
+    assert.equal((await answers.next()).value, '{"data":1}');
+    await until(() => stderr.includes("legacy.js"), "the error is shown");
+    assert.match(
+      stderr,
+      /^error: outside of any call: worker_crashed: .*left behind\n {4}at .*legacy\.js/,
+    );
+    child.stdin.end('{"method":"echo","data":2}\n');
+    assert.equal((await answers.next()).value, '{"data":2}');
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+  });
+
   test("does nothing for no input", async () => {
     const { code, stdout } = await runCli(["worker", legacy]);
     assert.deepEqual({ code, stdout }, { code: 0, stdout: "" });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { CallOptions } from "../../src/index.ts";
 import { collectLogs, failure, fixture, startHost } from "../support/host.ts";
 
 describe("values", { concurrency: true }, () => {
@@ -167,6 +168,21 @@ describe("calls", { concurrency: true }, () => {
       const error = await failure(host.call(name), "method_not_found");
       assert.equal(error.method, name);
     }
+  });
+
+  test("with options of another type are refused, whatever a caller without types gives", async (t) => {
+    const host = await startHost(t);
+    for (const [name, options] of Object.entries({
+      timeout: { timeout: "5" },
+      traceId: { traceId: 7 },
+      traceparent: { traceparent: {} },
+      convention: { convention: "promise" },
+    })) {
+      const error = await failure(host.call("echo", 1, options as CallOptions), "invalid_argument");
+      assert.match(error.message, new RegExp(`expected ${name} to be `));
+    }
+    await failure(host.call(5 as unknown as string), "invalid_argument");
+    assert.equal(host.stats().ready, 1); // no worker has seen any
   });
 
   test("with a timeout or names that can't be are refused", async (t) => {

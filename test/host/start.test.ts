@@ -105,6 +105,14 @@ describe("code that does not load is boot_failed", { concurrency: true }, () => 
     await boot({ entry: fixture("broken-exit.js") }, /process\.exit\(7\)/);
   });
 
+  test("a preload that is missing, in the words that say so", async () => {
+    const nodeArgs = ["--require", "/no/such/preload.js"];
+    await boot(
+      { source: "", nodeArgs },
+      /last words: Error: Cannot find module '\/no\/such\/preload\.js'$/,
+    );
+  });
+
   test("a throw, with its stack and what was written to stderr before", async () => {
     const error = await boot({ entry: fixture("broken-throw.js") }, /no config found/);
     assert.match(String((error.cause as Error).stack), /broken-throw\.js:3/);
@@ -117,7 +125,17 @@ describe("code that does not load is boot_failed", { concurrency: true }, () => 
   });
 
   test("a Node that is not there", async () => {
-    await boot({ source: "", node: "/no/such/node" }, /no\/such\/node/);
+    for (const node of ["/no/such/node", "no-such-node"]) {
+      const error = await boot(
+        { source: "", node },
+        /^boot_failed: no executable Node at \S+ \(ENOENT\); set the option node .*$/,
+      );
+      assert.equal(error.stderr, undefined);
+    }
+  });
+
+  test("a program that is no Node", async () => {
+    await boot({ source: "", node: "/bin/echo" }, /echo is no Node: its version is "/);
   });
 
   test("a Node that is too old", async (t) => {
