@@ -299,10 +299,8 @@ func (h *Host) queueError(ctx context.Context, limit limit, err error) *Error {
 	case errors.Is(err, pool.ErrClosed):
 		return errClosed()
 	}
-	if ctx.Err() == nil { // else err is the context's cause, which may be the error of another call
-		if e := asError(err); e != nil {
-			return e
-		}
+	if e := asError(err); e != nil {
+		return e
 	}
 	return limit.error(ctx, "waiting for a worker; the call did not run")
 }

@@ -237,6 +237,20 @@ func TestACallThatOutlivesTheDrainIsCutOffAndHearsWhy(t *testing.T) {
 	done.Wait()
 }
 
+// errgroup and the like cancel a reload with the error of something else as the cause.
+func TestAReloadThatIsCanceledBecauseOfAnotherErrorIsCanceled(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	other := &rootbridge.Error{Code: rootbridge.CodeBootFailed, Message: "of another host"}
+	cancel(other)
+	err := host.Reload(ctx)
+	expectCode(t, err, rootbridge.CodeCanceled, "goes on")
+	if errors.Is(err, rootbridge.CodeBootFailed) || !errors.Is(err, other) {
+		t.Errorf("the error is taken for its cause, or has lost it: %v", err)
+	}
+}
+
 func TestAReloadOfAClosedHostFailsAndACloseEndsOne(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

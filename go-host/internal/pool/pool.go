@@ -88,7 +88,7 @@ func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 
 // Acquire returns the least loaded slot, waiting in the queue if all are full. It fails with ErrQueueFull at once, with
 // ErrQueueWait when it would still be waiting at the time until, with the error given to Break or Close, or with the
-// context's cause; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
+// context's error; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
 func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
 	p.mu.Lock()
 	if p.waiters.Len() == 0 && !p.closed {
@@ -182,7 +182,7 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	case <-w.done:
 		return w.slot, w.err
 	case <-ctx.Done():
-		reason = context.Cause(ctx)
+		reason = ctx.Err()
 	case <-timer.C:
 	}
 	p.mu.Lock()

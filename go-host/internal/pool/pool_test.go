@@ -77,7 +77,6 @@ func TestOneBeyondTheQueueLimitIsRefusedAtOnce(t *testing.T) {
 
 func TestAWaitEndsWithTheQueueTimeoutTheContextOrTheLimit(t *testing.T) {
 	t.Parallel()
-	cancelled := errors.New("went away")
 	for name, c := range map[string]struct {
 		ctx     func(context.Context) context.Context
 		expires time.Duration
@@ -88,9 +87,9 @@ func TestAWaitEndsWithTheQueueTimeoutTheContextOrTheLimit(t *testing.T) {
 		"limit":         {func(c context.Context) context.Context { return c }, time.Millisecond, context.DeadlineExceeded, time.Millisecond},
 		"context": {func(c context.Context) context.Context {
 			ctx, cancel := context.WithCancelCause(c)
-			time.AfterFunc(2*time.Millisecond, func() { cancel(cancelled) })
+			time.AfterFunc(2*time.Millisecond, func() { cancel(errors.New("not the pool's error")) })
 			return ctx
-		}, time.Minute, cancelled, 2 * time.Millisecond},
+		}, time.Minute, context.Canceled, 2 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -23,7 +23,7 @@ func (s *Supervisor[W, G]) Reload(ctx context.Context) error {
 	case <-r.done:
 		return r.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 
