@@ -30,27 +30,41 @@ func (d driver) Next() (*code, error) {
 // Boot starts a worker. One that has to load files that changed since its generation was made says so; one that need not
 // be waits for a reload.
 func (d driver) Boot(ctx context.Context, g codeGeneration, why supervisor.Why) (*worker, error) {
-	if why == supervisor.Canary {
+	switch why {
+	case supervisor.Optional:
+		return d.bootUnchanged(ctx, g)
+	case supervisor.Needed:
+		w, err := d.boot(ctx, g)
+		if err == nil {
+			d.tasks.Go(func() { d.warnOfChanges(w, g) }) // calls need not wait for that
+		}
+		return w, err
+	default:
 		return d.boot(ctx, g)
 	}
-	changed := g.Code.hasChanged()
-	if changed != "" && why == supervisor.Optional {
+}
+
+// bootUnchanged starts a worker if it loads what its generation has loaded.
+func (d driver) bootUnchanged(ctx context.Context, g codeGeneration) (*worker, error) {
+	if changed := g.Code.hasChanged(); changed != "" {
 		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
 	}
 	w, err := d.boot(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	if changed = g.Code.changesMeanwhile(); changed == "" {
-		return w, nil
-	}
-	if why == supervisor.Optional {
+	if changed := g.Code.changesMeanwhile(); changed != "" {
 		d.discard(w)
 		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
 	}
-	d.options.Logger.Warn("a worker was needed and has loaded files that have changed since their generation was loaded",
-		"worker", w.pid(), "generation", g.Number, "file", changed)
 	return w, nil
+}
+
+func (d driver) warnOfChanges(w *worker, g codeGeneration) {
+	if changed := g.Code.changesMeanwhile(); changed != "" {
+		d.options.Logger.Warn("a worker was needed and has loaded files that have changed since their generation was loaded",
+			"worker", w.pid(), "generation", g.Number, "file", changed)
+	}
 }
 
 // discard ends a worker that nobody has seen.
