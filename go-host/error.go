@@ -224,3 +224,28 @@ func thrown(object frame.Object, levels int) *Error {
 	}
 	return e
 }
+
+func errClosed() *Error {
+	return &Error{Code: CodeClosed, Message: "the host is closed"}
+}
+
+func tooLarge(what string, size, limit int) *Error {
+	return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("%s has %d bytes, at most %d are allowed (Options.MaxPayload)", what, size, limit)}
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// contextError names what a context's end interrupted.
+func contextError(ctx context.Context, doing string) *Error {
+	cause := context.Cause(ctx)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &Error{Code: CodeDeadlineExceeded, Message: "the context's deadline passed while " + doing, err: cause}
+	}
+	return &Error{Code: CodeCanceled, Message: "the context was canceled while " + doing, err: cause}
+}

@@ -1,0 +1,185 @@
+package rootbridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"rootbridge/internal/conn"
+	"rootbridge/internal/frame"
+	"rootbridge/internal/pool"
+)
+
+func (h *Host) call(ctx context.Context, method string, in, out any, settings callSettings) *Error {
+	if h.pool.IsFull() { // before any work is done for it
+		return h.overloaded()
+	}
+	argument, err := encode(in, h.options.Codec)
+	defer argument.release()
+	if err != nil {
+		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("the argument (%T) can't be encoded as %s: %v", in, argument.encoding, err), err: err}
+	}
+	if len(argument.bytes) > h.options.MaxPayload {
+		return tooLarge("the argument", len(argument.bytes), h.options.MaxPayload)
+	}
+	meta, e := h.meta(method, in, out, settings)
+	if e != nil {
+		return e
+	}
+	if e := h.budget.take(len(argument.bytes)); e != nil {
+		return e
+	}
+	answer, e := h.attempt(ctx, meta, argument, settings)
+	if e == nil || !e.isRunning { // else its worker gives them back
+		h.budget.give(len(argument.bytes))
+	}
+	if e != nil {
+		return e
+	}
+	defer answer.Recycle()
+	return h.take(answer, out)
+}
+
+// attempt runs the call once, or twice where it may be and the first worker died of whatever.
+func (h *Host) attempt(ctx context.Context, meta frame.CallMeta, argument payload, settings callSettings) (*conn.Call, *Error) {
+	limit := h.newLimit(ctx, settings.timeout)
+	if ctx.Err() != nil || settings.timeout == 0 {
+		return nil, limit.error(ctx, "it had not begun; the call did not run")
+	}
+	answer, e := h.exchange(ctx, limit, meta, argument, settings.reply)
+	if e == nil || !settings.idempotent || !e.isEndOfWorker || ctx.Err() != nil {
+		return answer, e
+	}
+	h.counters.retried.Add(1)
+	if settings.reply != nil {
+		settings.reply.Retried = true
+	}
+	return h.exchange(ctx, limit, meta, argument, settings.reply)
+}
+
+func (h *Host) isIdempotent(method string) bool {
+	return len(h.options.Idempotent) > 0 && slices.Contains(h.options.Idempotent, method)
+}
+
+// meta builds a call's meta, without the time left, which is known only when it is sent.
+func (h *Host) meta(method string, in, out any, settings callSettings) (frame.CallMeta, *Error) {
+	meta := frame.CallMeta{Method: method, TraceID: settings.traceID, Traceparent: settings.traceparent}
+	if n := len(method) + len(settings.traceID) + len(settings.traceparent); n > maxNames {
+		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id and traceparent of together at most %d bytes, got %d", maxNames, n)}
+	}
+	convention := settings.convention.forArgument(in)
+	if convention != h.options.Convention {
+		if err := checkConvention("WithConvention", convention); err != nil {
+			return meta, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
+		}
+		meta.Convention = string(convention)
+	}
+	meta.Accept = h.accept(in, out)
+	return meta, nil
+}
+
+// maxNames keeps a call's meta within frame.MaxMeta even if every byte is written as \u00xx.
+const maxNames = 2_500
+
+// forArgument lets a list of type Args be spread, whatever the default says.
+func (c Convention) forArgument(in any) Convention {
+	if _, ok := in.(Args); !ok {
+		return c
+	}
+	switch c {
+	case ConventionCallback, ConventionArgsCallback:
+		return ConventionArgsCallback
+	default:
+		return ConventionArgs
+	}
+}
+
+// accept names the encoding wanted for the result where the worker would choose another.
+func (h *Host) accept(in, out any) string {
+	if h.options.Codec != MsgPack {
+		return ""
+	}
+	if _, ok := out.(*json.RawMessage); ok {
+		return string(JSON)
+	}
+	if _, ok := in.(json.RawMessage); ok {
+		return string(MsgPack)
+	}
+	return ""
+}
+
+// exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
+func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (*conn.Call, *Error) {
+	for {
+		slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
+		if err != nil {
+			return nil, h.queueError(ctx, limit, err)
+		}
+		reply.comesFrom(slot.Resource)
+		call := conn.NewCall()
+		err = slot.Resource.send(call, limit, meta, argument)
+		if err == nil {
+			err = slot.Resource.await(ctx, call)
+		}
+		switch {
+		case err == nil:
+			return call, nil
+		case errors.Is(err, errAbandoned):
+			return nil, h.overdue(ctx, limit, slot.Resource, meta)
+		case !call.Sent():
+			h.pool.Release(slot)
+		}
+		call.Recycle()
+		if e := asError(err); e != nil {
+			return nil, e
+		}
+		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
+	}
+}
+
+// take turns an answer into the call's outcome.
+func (h *Host) take(answer *conn.Call, out any) *Error {
+	if answer.Kind == frame.Error {
+		return parseError(answer.Payload)
+	}
+	if answer.Encoding == frame.Reserved || answer.Encoding == frame.MsgPack && h.options.Codec != MsgPack {
+		return &Error{Code: CodeProtocolError, Message: fmt.Sprintf("the worker sent a result of the encoding %s, which the host did not offer; the function ran", answer.Encoding)}
+	}
+	kept, err := decode(answer.Payload, answer.Encoding, out)
+	if !kept {
+		frame.Recycle(answer.Payload)
+	}
+	if err != nil {
+		return &Error{Code: CodeUnencodableResult, Message: fmt.Sprintf("the result (%s) can't be decoded into %T: %v", answer.Encoding, out, err), err: err}
+	}
+	return nil
+}
+
+func (h *Host) queueError(ctx context.Context, limit limit, err error) *Error {
+	switch {
+	case errors.Is(err, pool.ErrQueueFull):
+		return h.overloaded()
+	case errors.Is(err, pool.ErrQueueWait):
+		return &Error{Code: CodeQueueTimeout, Message: fmt.Sprintf("no worker was free for %v (Options.QueueTimeout); the call did not run", h.options.QueueTimeout)}
+	case errors.Is(err, pool.ErrClosed):
+		return errClosed()
+	}
+	if e := asError(err); e != nil {
+		return e
+	}
+	return limit.error(ctx, "waiting for a worker; the call did not run")
+}
+
+func (h *Host) overloaded() *Error {
+	return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("all workers are busy and %d calls are waiting (Options.QueueLimit); try again later, or raise Workers or Concurrency", max(0, h.options.QueueLimit))}
+}
+
+// overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
+func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
+	w.suspect(meta.Method, meta.TraceID)
+	e := limit.error(ctx, "running; the function may still be")
+	e.WorkerPID, e.isRunning = w.pid(), true
+	return e
+}
