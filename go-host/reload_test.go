@@ -237,6 +237,22 @@ func TestACallThatOutlivesTheDrainIsCutOffAndHearsWhy(t *testing.T) {
 	done.Wait()
 }
 
+func TestAReloadIsCountedWhenItReturns(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	entry := writeFile(t, dir, "index.js", versioned(1))
+	host := start(t, entry)
+	if err := os.Remove(entry); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(200) {
+		expectCode(t, host.Reload(t.Context()), rootbridge.CodeBootFailed, "Options.Entry")
+		if got := host.Stats().FailedReloads; got != i+1 {
+			t.Fatalf("reload %d has failed, %d are counted", i+1, got)
+		}
+	}
+}
+
 // errgroup and the like cancel a reload with the error of something else as the cause.
 func TestAReloadThatIsCanceledBecauseOfAnotherErrorIsCanceled(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rootbridge/internal/pool"
+	"rootbridge/internal/supervisor"
 )
 
 // Stats is a snapshot of a host: what workers and queue were like at one moment, and totals since Start. A call counts in
@@ -67,12 +68,10 @@ type WorkerStats struct {
 // Stats returns a snapshot.
 func (h *Host) Stats() Stats {
 	stats := Stats{
-		Bytes:        h.budget.used(),
-		Succeeded:    h.counters.succeeded.Load(),
-		Retried:      h.counters.retried.Load(),
-		DroppedLogs:  h.logs.dropped.Load(),
-		Boots:        h.counters.boots.Load(),
-		BootFailures: h.counters.bootFailures.Load(),
+		Bytes:       h.budget.used(),
+		Succeeded:   h.counters.succeeded.Load(),
+		Retried:     h.counters.retried.Load(),
+		DroppedLogs: h.logs.dropped.Load(),
 	}
 	h.counters.mu.Lock() // until the workers have been looked at: one that is forgotten leaves its count there
 	defer h.counters.mu.Unlock()
@@ -80,11 +79,22 @@ func (h *Host) Stats() Stats {
 	var shared pool.Stats[*worker]
 	now := h.supervisor.Snapshot(func() { shared = h.pool.Stats() })
 	stats.Generation, stats.Wanted, stats.Starting = now.Generation, now.Wanted, now.Booting
+	stats.count(now.Totals)
 	stats.InFlight, stats.Queued = shared.Users, shared.Queued
 	for _, slot := range shared.Slots {
 		stats.add(slot)
 	}
 	return stats
+}
+
+func (s *Stats) count(t supervisor.Totals) {
+	s.Boots, s.BootFailures = t.Boots, t.BootFailures
+	s.Reloads, s.FailedReloads = t.Reloads, t.FailedReloads
+	s.RestartsBy = make(map[string]uint64, len(t.Restarts))
+	for reason, n := range t.Restarts {
+		s.Restarts += n
+		s.RestartsBy[string(reason)] = n
+	}
 }
 
 func (s *Stats) add(slot pool.SlotStats[*worker]) {
@@ -117,17 +127,12 @@ var stateNames = map[pool.State]string{pool.Open: "ready", pool.Paused: "suspect
 //
 // Law: mu guards the fields below it.
 type counters struct {
-	succeeded    atomic.Uint64
-	retried      atomic.Uint64
-	boots        atomic.Uint64
-	bootFailures atomic.Uint64
+	succeeded atomic.Uint64
+	retried   atomic.Uint64
 
-	mu            sync.Mutex
-	late          uint64 // of workers that have ended
-	failed        map[Code]uint64
-	restarts      map[string]uint64 // by reason
-	reloads       uint64
-	failedReloads uint64
+	mu     sync.Mutex
+	late   uint64 // of workers that have ended
+	failed map[Code]uint64
 }
 
 func (c *counters) count(err *Error) {
@@ -143,31 +148,9 @@ func (c *counters) count(err *Error) {
 	c.failed[err.Code]++
 }
 
-func (c *counters) restarted(reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.restarts == nil {
-		c.restarts = make(map[string]uint64)
-	}
-	c.restarts[reason]++
-}
-
-func (c *counters) reloaded(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.failedReloads++
-	} else {
-		c.reloads++
-	}
-}
-
 // fillLocked copies what the lock guards.
 func (c *counters) fillLocked(stats *Stats) {
 	stats.LateReplies = c.late
-	stats.Failed, stats.RestartsBy = maps.Clone(c.failed), maps.Clone(c.restarts)
-	stats.Reloads, stats.FailedReloads = c.reloads, c.failedReloads
-	for _, n := range c.restarts {
-		stats.Restarts += n
-	}
+	stats.Failed = make(map[Code]uint64, len(c.failed))
+	maps.Copy(stats.Failed, c.failed)
 }

@@ -76,7 +76,6 @@ func (h *Host) discard(w *worker) {
 
 // Admit lets calls reach a worker.
 func (d driver) Admit(w *worker) {
-	d.counters.boots.Add(1)
 	d.setMethods(slices.Sorted(slices.Values(w.methods)))
 	d.pool.Add(w.slot)
 	w.begin()
@@ -138,7 +137,6 @@ func (d driver) Ready(w *worker, generation int) {
 
 // BootFailed logs a start that failed.
 func (d driver) BootFailed(err error, failures int) {
-	d.counters.bootFailures.Add(1)
 	d.options.Logger.Error("a worker did not start", "error", err, "failures", failures)
 }
 
@@ -150,7 +148,6 @@ func (d driver) Pinned(generation int, err error) {
 
 // Replaced logs why a worker has, or will have, a successor.
 func (d driver) Replaced(w *worker, reason supervisor.Reason) {
-	d.counters.restarted(string(reason))
 	if reason == supervisor.ReasonCrashed {
 		d.options.Logger.Warn("worker ended and will be replaced", "worker", w.pid(), "error", w.LastWords())
 	} else {
@@ -163,9 +160,8 @@ func (d driver) Shrunk(w *worker) {
 	d.options.Logger.Info("worker is no longer needed", "worker", w.pid())
 }
 
-// Reloaded counts and logs a reload's outcome.
+// Reloaded logs a reload's outcome.
 func (d driver) Reloaded(generation int, err error) {
-	d.counters.reloaded(err)
 	if err != nil {
 		d.options.Logger.Error("reload failed, the code that was loaded before goes on serving", "generation", generation, "error", err)
 		return

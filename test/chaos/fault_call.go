@@ -85,8 +85,10 @@ func deafen(l *life, _ *rand.Rand) error {
 	return l.doomIfSent(c, "it has closed its stdin")
 }
 
-// leave lets a worker start a process that must not outlive it.
-func leave(l *life, _ *rand.Rand) error { return l.do(&call{method: "leave"}) }
+// leave lets a worker start a process that must not outlive it: in its group, or detached and deaf to SIGTERM.
+func leave(l *life, random *rand.Rand) error {
+	return l.do(&call{method: "leave", request: request{Size: random.IntN(2)}})
+}
 
 // burst makes more calls at a time than may wait.
 func burst(l *life, random *rand.Rand) error {

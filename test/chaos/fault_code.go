@@ -68,12 +68,15 @@ func (l *life) spoilWith(text string, stays time.Duration) error {
 	if err := l.code.spoil(text); err != nil {
 		return err
 	}
+	before := l.host.Stats()
 	switch err := l.callReload(); {
 	case err == nil:
 		l.violate("a reload of code that does not load succeeded: %q", text)
 	case errors.Is(err, rootbridge.CodeClosed) && l.closing.Load():
 	case !errors.Is(err, rootbridge.CodeBootFailed):
 		l.violate("a reload of code that does not load failed with %v", err)
+	default:
+		l.checkGeneration(before, l.host.Stats())
 	}
 	time.Sleep(stays)
 	version, err := l.code.deploy()
@@ -81,6 +84,15 @@ func (l *life) spoilWith(text string, stays time.Duration) error {
 		l.reload(version)
 	}
 	return err
+}
+
+// checkGeneration looks whether a generation was made of code that has not proved itself. One of the reloads that have ended
+// between the two can't have made any.
+func (l *life) checkGeneration(before, after rootbridge.Stats) {
+	ended := int(after.Reloads + after.FailedReloads - before.Reloads - before.FailedReloads) //nolint:gosec // few
+	if made := after.Generation - before.Generation; made >= ended {
+		l.violate("%d reloads have ended, one of them without code that loads, and %d generations were made: %+v", ended, made, after)
+	}
 }
 
 // reloadMany asks for many reloads of new code at once.

@@ -79,6 +79,7 @@ func (s *Supervisor[W, G]) placeLocked(slot *slot[W], worker W, generation int) 
 	m := &member[W]{worker, generation, time.Now()}
 	slot.fill(m)
 	s.driver.Admit(worker)
+	s.totals.Boots++
 	s.noteLocked(func() { s.driver.Ready(worker, generation) })
 	s.tasks.Go(func() { s.watch(slot, m) })
 	s.tellFirst(nil)
@@ -89,8 +90,13 @@ func (s *Supervisor[W, G]) placeLocked(slot *slot[W], worker W, generation int) 
 	if reason == "" {
 		reason = ReasonReload
 	}
-	s.noteLocked(func() { s.driver.Replaced(old.worker, reason) })
-	s.drainLocked(old.worker, reason)
+	s.replacedLocked(old.worker, reason)
+}
+
+func (s *Supervisor[W, G]) replacedLocked(worker W, reason Reason) {
+	s.totals.Restarts[reason]++
+	s.noteLocked(func() { s.driver.Replaced(worker, reason) })
+	s.drainLocked(worker, reason)
 }
 
 // watch waits for the end of a worker. One that is no longer in its slot is drained elsewhere.
@@ -114,8 +120,7 @@ func (s *Supervisor[W, G]) lostLocked(slot *slot[W], reason Reason) {
 	if worker.Served() { // then it is a call that ended it, and others need not fail
 		slot.useless = 0
 	}
-	s.noteLocked(func() { s.driver.Replaced(worker, reason) })
-	s.drainLocked(worker, reason)
+	s.replacedLocked(worker, reason)
 	s.breakLocked(slot, worker.LastWords())
 }
 
@@ -131,6 +136,7 @@ func (s *Supervisor[W, G]) failedLocked(slot *slot[W], err error) {
 	slot.lastError = err
 	slot.fail()
 	failures := slot.failures
+	s.totals.BootFailures++
 	s.noteLocked(func() { s.driver.BootFailed(err, failures) })
 	s.breakLocked(slot, err)
 	if s.haveAllFailedLocked() {

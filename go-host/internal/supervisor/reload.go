@@ -73,6 +73,11 @@ func (s *Supervisor[W, G]) reload() error {
 	if s.closed {
 		return ErrClosed
 	}
+	if err == nil {
+		s.totals.Reloads++
+	} else {
+		s.totals.FailedReloads++
+	}
 	s.noteLocked(func() { s.driver.Reloaded(number, err) })
 	return err
 }

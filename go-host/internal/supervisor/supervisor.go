@@ -118,6 +118,7 @@ type Supervisor[W Worker, G any] struct {
 	running    *reload
 	pending    *reload
 	closed     bool
+	totals     Totals
 	wake       *time.Timer // does the next step when a backoff ends
 	notes      []func()    // what the driver is to be told, in order
 	telling    bool        // somebody is telling it
@@ -131,7 +132,7 @@ func New[W Worker, G any](options Options, driver Driver[W, G]) (*Supervisor[W, 
 	}
 	s := &Supervisor[W, G]{
 		options: options, driver: driver, first: make(chan error, 1), draining: make(map[W]Reason),
-		generation: Generation[G]{1, code}, wanted: options.Initial,
+		generation: Generation[G]{1, code}, wanted: options.Initial, totals: Totals{Restarts: make(map[Reason]uint64)},
 	}
 	s.changed.L = &s.mu
 	s.life, s.endLife = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
@@ -201,7 +202,7 @@ func (s *Supervisor[W, G]) stepAndUnlock() {
 	s.mu.Unlock()
 }
 
-// noteLocked has the driver told of something, unless the supervisor is closed. Nobody waits for it.
+// noteLocked has the driver told of something that was counted, unless the supervisor is closed. Nobody waits for it.
 func (s *Supervisor[W, G]) noteLocked(note func()) {
 	if s.closed {
 		return
