@@ -100,6 +100,10 @@ bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s
 bench-reload: require node_modules/.stamp ## what a reload costs calls, and that none fails
 	cd test/chaos && $(DEV) go run ./reload
 
+.PHONY: bench-overload
+bench-overload: require node_modules/.stamp ## how soon calls beyond the limit are refused, and what that costs others
+	cd test/chaos && $(DEV) go run ./overload
+
 .PHONY: chaos
 chaos: require node_modules/.stamp ## faults in random order under load (CHAOS_TIME=3m, CHAOS_SEED=1 for the same order)
 	cd test/chaos && $(DEV) go run $(RACE) . -time $(CHAOS_TIME) $(if $(CHAOS_SEED),-seed $(CHAOS_SEED))

@@ -30,7 +30,7 @@ func TestACallThatTouchesAReloadIsCountedThere(t *testing.T) {
 	if len(r.during) != 2 || len(r.without) != 3 || r.during[1] != 3*time.Second {
 		t.Errorf("during %v, without %v", r.during, r.without)
 	}
-	if got := r.ratio(1); got != "1.5" {
+	if got := r.during.Over(r.without, 1); got != "1.5" {
 		t.Errorf("the ratio of the slowest is %s", got)
 	}
 	var text strings.Builder

@@ -1,18 +1,18 @@
 package main
 
 import (
+	"chaos/latency"
 	"fmt"
 	"io"
 	"slices"
-	"time"
 )
 
 // result is what was measured.
 type result struct {
 	workers         int
 	capacity        float64 // calls a second
-	without, during []time.Duration
-	reloads         []time.Duration
+	without, during latency.Sample
+	reloads         latency.Sample
 	failures        []error
 }
 
@@ -29,9 +29,9 @@ func newResult(b *bench, capacity float64, windows []window) *result {
 	for _, w := range windows {
 		r.reloads = append(r.reloads, w.until.Sub(w.from))
 	}
-	slices.Sort(r.without)
-	slices.Sort(r.during)
-	slices.Sort(r.reloads)
+	r.without.Sort()
+	r.during.Sort()
+	r.reloads.Sort()
 	return r
 }
 
@@ -41,33 +41,13 @@ func (s sample) touches(w window) bool {
 
 func (r *result) print(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "%d workers, %d calls each at a time: %.0f calls/s at most, so %.0f calls/s all the time\n", r.workers, concurrency, r.capacity, r.capacity/2)
-	_, _ = fmt.Fprintf(w, "%d reloads of %v each (median), %v at most\n\n", len(r.reloads), at(r.reloads, 0.5), at(r.reloads, 1))
-	_, _ = fmt.Fprintf(w, "%-20s %10s %10s %10s %10s\n", "latency", "calls", "p50", "p99", "max")
-	printRow(w, "without a reload", r.without)
-	printRow(w, "during a reload", r.during)
-	_, _ = fmt.Fprintf(w, "%-20s %10s %10s %10s %10s\n", "ratio", "", r.ratio(0.5), r.ratio(0.99), r.ratio(1))
+	_, _ = fmt.Fprintf(w, "%d reloads of %v each (median), %v at most\n\n", len(r.reloads), r.reloads.At(0.5), r.reloads.At(1))
+	latency.PrintHead(w)
+	r.without.PrintRow(w, "without a reload")
+	r.during.PrintRow(w, "during a reload")
+	r.during.PrintRatio(w, r.without)
 	_, _ = fmt.Fprintf(w, "\nfailed calls: %d\n", len(r.failures))
 	for _, err := range r.failures[:min(len(r.failures), 5)] {
 		_, _ = fmt.Fprintln(w, " ", err)
 	}
-}
-
-func printRow(w io.Writer, title string, sorted []time.Duration) {
-	_, _ = fmt.Fprintf(w, "%-20s %10d %10v %10v %10v\n", title, len(sorted), at(sorted, 0.5), at(sorted, 0.99), at(sorted, 1))
-}
-
-// ratio compares calls during a reload with the others.
-func (r *result) ratio(part float64) string {
-	if len(r.without) == 0 || len(r.during) == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%.1f", float64(at(r.during, part))/float64(at(r.without, part)))
-}
-
-// at returns the time that a part of the calls did not exceed.
-func at(sorted []time.Duration, part float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[int(part*float64(len(sorted)-1))].Round(10 * time.Microsecond)
 }
