@@ -155,6 +155,38 @@ func TestWithoutATimeoutOnlyTheContextBoundsACall(t *testing.T) {
 	expectCode(t, host.Call(ctx, "never", nil, nil), rootbridge.CodeDeadlineExceeded, "context")
 }
 
+func TestALateReplyStaysCountedOnceWhenItsWorkerLeaves(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy)
+	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for last := uint64(0); ctx.Err() == nil; {
+			got := host.Stats().LateReplies
+			if got < last {
+				t.Errorf("%d late replies, and %d before", got, last)
+			}
+			last = got
+		}
+	})
+	for i := range uint64(5) {
+		err := host.Call(t.Context(), "sleep", 20, nil, rootbridge.WithTimeout(5*time.Millisecond))
+		expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+		eventually(t, "the late answer was dropped", func() bool { return host.Stats().LateReplies == i+1 })
+		if err := host.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := host.Close(); err != nil {
+		t.Error(err)
+	}
+	stop()
+	looking.Wait()
+	if got := host.Stats().LateReplies; got != 5 {
+		t.Errorf("%d late replies are counted in the end", got)
+	}
+}
+
 func TestBeyondTheQueueCallsAreRefusedAndWaitersTimeOut(t *testing.T) {
 	t.Parallel()
 	host := start(t, busy, with(func(o *rootbridge.Options) {
