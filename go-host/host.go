@@ -52,11 +52,13 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 		return nil, &Error{Code: CodeInvalidArgument, Message: err.Error(), err: err}
 	}
 	h := &Host{options: options, ending: make(chan struct{}), closed: make(chan struct{})}
+	h.logs = newLogPump(options.Logger)
+	h.options.Logger = h.logs.own()
 	if err := h.prepare(); err != nil {
+		h.logs.close()
 		return nil, err
 	}
 	h.spawner = process.NewSpawner()
-	h.logs = newLogPump(options.Logger)
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.supervisor.Start()
 	if err := h.awaitFirst(ctx); err != nil {
@@ -164,7 +166,8 @@ func (h *Host) Close() error {
 
 // Shutdown takes no further calls, waits until those in flight have ended or the context has, and ends the workers: end of
 // stdin, TERM after Options.KillGrace, KILL after another. It returns when no process and no goroutine of the host is
-// left, with a deadline_exceeded or canceled error if the context ended first; calls cut off by that fail with CodeClosed.
+// left, but for one in a Logger that takes more than a second for the last lines; with a deadline_exceeded or canceled error
+// if the context ended first: calls cut off by that fail with CodeClosed.
 // Later and concurrent calls of Shutdown and Close wait for the first and return what it returned.
 func (h *Host) Shutdown(ctx context.Context) error {
 	h.closing.Do(func() {
@@ -179,14 +182,7 @@ func (h *Host) shutdown(ctx context.Context) error {
 	h.pool.Close()
 	h.endLife()
 	h.supervisor.Close()
-	var err error
-	for _, slot := range h.pool.Stats().Slots {
-		select {
-		case <-slot.Resource.conn.Quiet():
-		case <-ctx.Done():
-			err = contextError(ctx, "calls were still in flight")
-		}
-	}
+	err := h.awaitQuiet(ctx)
 	close(h.ending)
 	for _, w := range h.supervisor.Snapshot(func() {}).Serving {
 		h.tasks.Go(func() { h.end(w) })
@@ -196,6 +192,24 @@ func (h *Host) shutdown(ctx context.Context) error {
 	h.spawner.Close()
 	h.logs.close()
 	return err
+}
+
+// awaitQuiet returns when nobody waits for a call any more, or when the context ends before that.
+func (h *Host) awaitQuiet(ctx context.Context) error {
+	for _, slot := range h.pool.Stats().Slots {
+		quiet := slot.Resource.conn.Quiet()
+		select {
+		case <-quiet:
+			continue
+		default:
+		}
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return contextError(ctx, "calls were still in flight")
+		}
+	}
+	return nil
 }
 
 func (h *Host) isEnding() bool {

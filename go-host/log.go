@@ -7,37 +7,44 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"rootbridge/internal/frame"
 )
 
-// logQueue is how many lines may wait for a slow logger. Beyond it lines are dropped and counted: a logger must not stop
-// the calls.
-const logQueue = 1024
+const (
+	// logQueue is how many lines of workers may wait for a slow logger, and ownQueue how many of the host's own beside them.
+	// Beyond it lines are dropped and counted: a logger must not stop the calls.
+	logQueue = 1024
+	ownQueue = 256
+	// logBytes is how many bytes the lines of workers may have together.
+	logBytes = 4 << 20
+	// lastLines is how long a host that has ended otherwise waits for its logger to take what is left.
+	lastLines = time.Second
+)
 
-// logBytes is how many bytes those lines may have together.
-const logBytes = 4 << 20
-
-// logPump hands the workers' lines to the logger from a goroutine of its own.
+// logPump hands all lines, the workers' and the host's own, to the logger from a goroutine of its own, in order.
 type logPump struct {
-	logger  *slog.Logger
+	logger  *slog.Logger // of the user
 	lines   chan logLine
 	bytes   atomic.Int64 // of the lines that wait
 	dropped atomic.Uint64
+	ending  chan struct{}
+	ended   atomic.Bool // what is left is given up
 	done    chan struct{}
 }
 
-// logLine is one line that a worker printed.
+// logLine is a record and the handler, with its attributes and groups, that takes it.
 type logLine struct {
-	level slog.Level
-	text  string
-	attrs [5]slog.Attr
-	count int // of attrs
-	size  int // about its bytes
+	handler slog.Handler
+	record  slog.Record
+	size    int // in bytes, of a worker's line
 }
 
 func newLogPump(logger *slog.Logger) *logPump {
-	p := &logPump{logger: logger, lines: make(chan logLine, logQueue), done: make(chan struct{})}
+	p := &logPump{
+		logger: logger, lines: make(chan logLine, logQueue+ownQueue), ending: make(chan struct{}), done: make(chan struct{}),
+	}
 	go p.run()
 	return p
 }
@@ -45,24 +52,53 @@ func newLogPump(logger *slog.Logger) *logPump {
 func (p *logPump) run() {
 	defer close(p.done)
 	var reported uint64
-	for line := range p.lines {
-		p.bytes.Add(int64(-line.size))
-		p.logger.LogAttrs(context.Background(), line.level, line.text, line.attrs[:line.count]...)
-		if dropped := p.dropped.Load(); dropped > reported && len(p.lines) == 0 {
-			p.logger.Warn("log lines of workers were dropped: the logger was slower than they came", "lines", dropped-reported)
-			reported = dropped
+	for {
+		select {
+		case line := <-p.lines:
+			reported = p.hand(line, reported)
+			continue
+		default:
+		}
+		select {
+		case line := <-p.lines:
+			reported = p.hand(line, reported)
+		case <-p.ending:
+			return
 		}
 	}
 }
 
-// close returns when every line has been logged. No method may be called after it.
-func (p *logPump) close() {
-	close(p.lines)
-	<-p.done
+// hand gives a line to the logger, and then says how many were lost, when there is time for it.
+func (p *logPump) hand(line logLine, reported uint64) uint64 {
+	p.bytes.Add(int64(-line.size))
+	if p.ended.Load() {
+		p.dropped.Add(1)
+		return reported
+	}
+	_ = line.handler.Handle(context.Background(), line.record) // slog ignores it, too
+	dropped := p.dropped.Load()
+	if dropped == reported || len(p.lines) > 0 {
+		return reported
+	}
+	p.logger.Warn("log lines were dropped: the logger was slower than they came", "lines", dropped-reported)
+	return dropped
 }
 
-func (p *logPump) add(line logLine) {
-	if p.bytes.Add(int64(line.size)) <= logBytes {
+// close returns when every line has been handed over, or when the logger takes too long for that. Later lines are lost.
+func (p *logPump) close() {
+	close(p.ending)
+	timer := time.NewTimer(lastLines)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+		p.ended.Store(true)
+	}
+}
+
+// add takes a line if fewer than most wait.
+func (p *logPump) add(line logLine, most int) {
+	if p.bytes.Add(int64(line.size)) <= logBytes && len(p.lines) < most {
 		select {
 		case p.lines <- line:
 			return
@@ -73,37 +109,63 @@ func (p *logPump) add(line logLine) {
 	p.dropped.Add(1)
 }
 
-func (l *logLine) with(attr slog.Attr) {
-	l.attrs[l.count] = attr
-	l.count++
+// queuedHandler is the host's own way to the logger: it never waits.
+type queuedHandler struct {
+	slog.Handler
+	pump *logPump
+}
+
+// Handle leaves the record to the pump.
+func (q queuedHandler) Handle(_ context.Context, record slog.Record) error {
+	q.pump.add(logLine{handler: q.Handler, record: record.Clone()}, logQueue+ownQueue)
+	return nil
+}
+
+// WithAttrs keeps the pump.
+func (q queuedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return queuedHandler{q.Handler.WithAttrs(attrs), q.pump}
+}
+
+// WithGroup keeps the pump.
+func (q queuedHandler) WithGroup(name string) slog.Handler {
+	return queuedHandler{q.Handler.WithGroup(name), q.pump}
+}
+
+// own returns the logger for what the host itself says.
+func (p *logPump) own() *slog.Logger { return slog.New(queuedHandler{p.logger.Handler(), p}) }
+
+// line queues what a worker said.
+func (p *logPump) line(level slog.Level, text string, size int, attrs ...slog.Attr) {
+	record := slog.NewRecord(time.Now(), level, text, 0)
+	record.AddAttrs(attrs...)
+	p.add(logLine{p.logger.Handler(), record, size}, logQueue)
 }
 
 // frame logs a log frame.
 func (p *logPump) frame(pid int, meta frame.LogMeta, encoding frame.Encoding, payload []byte) {
-	line := logLine{level: slogLevel(meta.Level)}
-	if !p.logger.Enabled(context.Background(), line.level) {
+	level := slogLevel(meta.Level)
+	if !p.logger.Enabled(context.Background(), level) {
 		return
 	}
-	line.with(slog.Int("worker", pid))
+	attrs := append(make([]slog.Attr, 0, 5), slog.Int("worker", pid))
 	for _, attr := range []slog.Attr{
 		slog.String("source", meta.Source), slog.String("method", meta.Method), slog.String("trace_id", meta.TraceID),
 	} {
 		if attr.Value.String() != "" {
-			line.with(attr)
+			attrs = append(attrs, attr)
 		}
 	}
 	payload = payload[:min(len(payload), frame.MaxLog)]
-	line.size = len(payload)
-	if fields, ok := parseLogObject(encoding, payload); ok {
-		if text, ok := fields["msg"].(string); ok { // what is no text stays a field
-			line.text = text
-			delete(fields, "msg")
-		}
-		line.with(slog.Any("fields", fields))
-	} else {
-		line.text = string(bytes.ToValidUTF8(payload, []byte("\uFFFD")))
+	fields, ok := parseLogObject(encoding, payload)
+	if !ok {
+		p.line(level, string(bytes.ToValidUTF8(payload, []byte("\uFFFD"))), len(payload), attrs...)
+		return
 	}
-	p.add(line)
+	text, isText := fields["msg"].(string)
+	if isText { // what is no text stays a field
+		delete(fields, "msg")
+	}
+	p.line(level, text, len(payload), append(attrs, slog.Any("fields", fields))...)
 }
 
 // parseLogObject reads a line of a JSON logger, less what the host's logger says better.
@@ -168,8 +230,8 @@ func (p *logPump) stderr(pid int, line []byte) { p.raw(pid, slog.LevelWarn, "std
 func (p *logPump) printed(pid int, line []byte) { p.raw(pid, slog.LevelInfo, "stdout", line) }
 
 func (p *logPump) raw(pid int, level slog.Level, source string, line []byte) {
-	l := logLine{level: level, size: len(line), text: string(bytes.ToValidUTF8(line, []byte("\uFFFD")))}
-	l.with(slog.Int("worker", pid))
-	l.with(slog.String("source", source))
-	p.add(l)
+	if !p.logger.Enabled(context.Background(), level) {
+		return
+	}
+	p.line(level, string(bytes.ToValidUTF8(line, []byte("\uFFFD"))), len(line), slog.Int("worker", pid), slog.String("source", source))
 }

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"rootbridge"
 )
@@ -134,8 +136,51 @@ func TestAStuckLoggerStopsNoCallAndItsLostLinesAreCounted(t *testing.T) {
 	if err := host.Close(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(kept.String(), "log lines of workers were dropped") {
+	if !strings.Contains(kept.String(), "log lines were dropped") {
 		t.Error("the loss was not reported")
+	}
+}
+
+// blockedHandler takes nothing from the moment on when it is told to.
+type blockedHandler struct {
+	slog.Handler
+	blocked *atomic.Bool
+	release chan struct{}
+}
+
+func (h blockedHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.blocked.Load() {
+		<-h.release
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func TestALoggerThatBlocksStopsNeitherKillsNorReloadsNorDrainsNorCloses(t *testing.T) {
+	t.Parallel()
+	logger := blockedHandler{blocked: new(atomic.Bool), release: make(chan struct{})}
+	host := start(t, busy, func(o *rootbridge.Options) {
+		o.KillGrace, o.DrainTimeout = 100*time.Millisecond, 100*time.Millisecond
+		logger.Handler = o.Logger.Handler()
+		o.Logger = slog.New(logger)
+	})
+	t.Cleanup(func() { close(logger.release) })
+	logger.blocked.Store(true)
+	expectCode(t, host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(50*time.Millisecond)), rootbridge.CodeDeadlineExceeded)
+	if got := call[int](t, host, "echo", 1); got != 1 {
+		t.Errorf("got %d", got)
+	}
+	cut := make(chan error)
+	go func() { cut <- host.Call(t.Context(), "never", nil, nil) }()
+	eventually(t, "the call runs", func() bool { return host.Stats().InFlight == 1 })
+	if err := host.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	expectCode(t, <-cut, rootbridge.CodeWorkerCrashed, "Options.DrainTimeout")
+	if s := host.Stats(); s.Reloads != 1 || s.RestartsBy["crashed"] != 1 {
+		t.Errorf("stats: %+v", s)
+	}
+	if err := host.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
