@@ -244,7 +244,10 @@ func asError(err error) *Error {
 // contextError names what a context's end interrupted.
 func contextError(ctx context.Context, doing string) *Error {
 	cause := context.Cause(ctx)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if cause == nil { // its deadline has passed, and it does not know yet
+		cause = context.DeadlineExceeded
+	}
+	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &Error{Code: CodeDeadlineExceeded, Message: "the context's deadline passed while " + doing, err: cause}
 	}
 	return &Error{Code: CodeCanceled, Message: "the context was canceled while " + doing, err: cause}

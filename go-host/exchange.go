@@ -48,15 +48,20 @@ func (h *Host) attempt(ctx context.Context, meta frame.CallMeta, argument payloa
 	if ctx.Err() != nil || settings.timeout == 0 {
 		return nil, limit.error(ctx, "it had not begun; the call did not run")
 	}
-	answer, e := h.exchange(ctx, limit, meta, argument, settings.reply)
+	answer, e, _ := h.exchange(ctx, limit, meta, argument, settings.reply)
 	if e == nil || !settings.idempotent || !e.isEndOfWorker || ctx.Err() != nil {
 		return answer, e
+	}
+	answer, again, sent := h.exchange(ctx, limit.requeued(), meta, argument, settings.reply)
+	if !sent {
+		e.Message += "; it was not run again: " + again.Message
+		return nil, e
 	}
 	h.counters.retried.Add(1)
 	if settings.reply != nil {
 		settings.reply.Retried = true
 	}
-	return h.exchange(ctx, limit, meta, argument, settings.reply)
+	return answer, again
 }
 
 func (h *Host) isIdempotent(method string) bool {
@@ -110,30 +115,34 @@ func (h *Host) accept(in, out any) string {
 	return ""
 }
 
-// exchange sends the call to a worker and returns its answer. A call that no worker has begun goes to another.
-func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (*conn.Call, *Error) {
+// exchange sends the call to a worker and returns its answer, and whether any worker may have begun the call. One that none
+// has begun goes to another.
+func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (answer *conn.Call, e *Error, sent bool) {
 	for {
 		slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
 		if err != nil {
-			return nil, h.queueError(ctx, limit, err)
+			return nil, h.queueError(ctx, limit, err), false
 		}
-		reply.comesFrom(slot.Resource)
 		call := conn.NewCall()
 		err = slot.Resource.send(call, limit, meta, argument)
-		if err == nil {
+		if sent = err == nil; sent {
+			reply.comesFrom(slot.Resource)
 			err = slot.Resource.await(ctx, call)
 		}
 		switch {
 		case err == nil:
-			return call, nil
+			return call, nil, true
 		case errors.Is(err, errAbandoned):
-			return nil, h.overdue(ctx, limit, slot.Resource, meta)
-		case !call.Sent():
+			return nil, h.overdue(ctx, limit, slot.Resource, meta), true
+		case !sent:
 			h.pool.Release(slot)
 		}
 		call.Recycle()
-		if e := asError(err); e != nil {
-			return nil, e
+		if errors.Is(err, errTooLate) {
+			return nil, h.queueError(ctx, limit, err), false
+		}
+		if e = asError(err); e != nil {
+			return nil, e, sent
 		}
 		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
 	}
@@ -178,7 +187,11 @@ func (h *Host) overloaded() *Error {
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
 func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
-	w.suspect(meta.Method, meta.TraceID)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		w.doubt() // a caller that goes away says nothing of the worker
+	} else {
+		w.suspect(meta.Method, meta.TraceID)
+	}
 	e := limit.error(ctx, "running; the function may still be")
 	e.WorkerPID, e.isRunning = w.pid(), true
 	return e

@@ -39,11 +39,19 @@ func TestALoopThatIsBlockedByCallsWithTimeLeftOnlyGetsNoMoreOfThem(t *testing.T)
 	}
 }
 
-func TestALoopThatIsBlockedWhileNobodyWaitsIsKilled(t *testing.T) {
+// Code that no call runs may block the loop for as long as a call may take: a cache that is filled, say.
+func TestALoopThatIsBlockedByNoCallIsKilledAfterTheTimeOfACall(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy+`export const later = () => { setTimeout(() => { for (;;); }, 50); };`,
-		quick, with(func(o *rootbridge.Options) { o.KillGrace = 100 * time.Millisecond }))
-	call[any](t, host, "later", nil)
+	host := start(t, busy+`
+		export const fill = (ms) => { setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms), 10); };`,
+		quick, with(func(o *rootbridge.Options) { o.KillGrace, o.CallTimeout = 100*time.Millisecond, 2*time.Second }))
+	call[any](t, host, "fill", 600)
+	eventually(t, "the worker takes no calls", func() bool { return host.Stats().Suspect == 1 })
+	eventually(t, "it takes calls again", func() bool { return host.Stats().Ready == 1 })
+	if s := host.Stats(); s.Restarts != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+	call[any](t, host, "fill", 3_600_000)
 	eventually(t, "the worker was replaced", func() bool { return host.Stats().RestartsBy["crashed"] == 1 })
 	if got := call[int](t, host, "echo", 1); got != 1 {
 		t.Errorf("got %d", got)

@@ -13,6 +13,8 @@ type limit struct {
 	own     time.Time     // the deadline that the timeout makes; zero with a timeout of 0
 	first   time.Time     // the earlier of own and the context's; zero without any bound
 	queue   time.Time     // until when the call may wait for a worker, however often it has to
+
+	queueTimeout time.Duration
 }
 
 // newLimit starts the clock. A timeout below zero means no bound but the context's. A debugger must not be hurried: with it
@@ -26,25 +28,32 @@ func (h *Host) newLimit(ctx context.Context, timeout time.Duration) limit {
 	deadline, bounded := ctx.Deadline()
 	own := now.Add(timeout)
 	if timeout < 0 || bounded && deadline.Before(own) {
-		return limit{first: deadline, queue: now.Add(queueTimeout)}
+		return limit{first: deadline, queue: now.Add(queueTimeout), queueTimeout: queueTimeout}
 	}
-	return limit{timeout, own, own, now.Add(queueTimeout)}
+	return limit{timeout, own, own, now.Add(queueTimeout), queueTimeout}
 }
 
 // endless is a time that nobody waits for to pass.
 const endless = 365 * 24 * time.Hour
 
-// left returns the time left, at least a millisecond, or 0 without any bound.
-func (l limit) left() time.Duration {
+// left returns the time left, at least a millisecond, or 0 without any bound; and false when none is.
+func (l limit) left() (time.Duration, bool) {
 	if l.first.IsZero() {
-		return 0
+		return 0, true
 	}
-	return max(time.Millisecond, time.Until(l.first))
+	left := time.Until(l.first)
+	return max(time.Millisecond, left), left > 0
+}
+
+// requeued gives a call that is to run again its whole time in the queue again.
+func (l limit) requeued() limit {
+	l.queue = time.Now().Add(l.queueTimeout)
+	return l
 }
 
 // error says why a call's time is over, and what could be changed.
 func (l limit) error(ctx context.Context, doing string) *Error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || l.own.IsZero() {
 		return contextError(ctx, doing)
 	}
 	return &Error{

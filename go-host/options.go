@@ -116,8 +116,8 @@ type Options struct {
 	MaxRSS int64
 
 	// Heartbeat is how often workers are asked for a sign of life, for memory and event-loop utilization. One that does not
-	// answer for KillGrace takes no further calls until it does; it is killed only when nobody waits for a call on it, or
-	// when one is overdue. Default 2 s; negative turns it off, and with it recycling, and MinWorkers by utilization.
+	// answer for KillGrace takes no further calls until it does; it is killed when a call on it is overdue, when nobody
+	// waits for those that it runs, or, if it runs none, after CallTimeout. Default 2 s; negative turns it off, and with it recycling, and MinWorkers by utilization.
 	Heartbeat time.Duration
 
 	// ReloadOnSignal makes SIGUSR2 to this process reload the code, as Host.Reload does. Default false: a library does not

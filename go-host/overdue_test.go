@@ -2,6 +2,7 @@ package rootbridge_test
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"sync"
 	"testing"
@@ -153,6 +154,87 @@ func TestWithoutATimeoutOnlyTheContextBoundsACall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	expectCode(t, host.Call(ctx, "never", nil, nil), rootbridge.CodeDeadlineExceeded, "context")
+}
+
+// What a loop prints comes from a loop that does not turn.
+func TestAnEndlessLoopThatPrintsIsKilled(t *testing.T) {
+	t.Parallel()
+	for name, pause := range map[string]int{"always": 0, "now and then": 5} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := start(t, busy+`export const chat = (ms) => {
+				for (;;) { console.log('y'.repeat(100)); const end = Date.now() + ms; while (Date.now() < end); }
+			};`, with(func(o *rootbridge.Options) {
+				o.KillGrace = 200 * time.Millisecond
+				o.Logger = slog.New(slog.DiscardHandler)
+			}))
+			err := host.Call(t.Context(), "chat", pause, nil, rootbridge.WithTimeout(50*time.Millisecond))
+			expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+			if got := call[int](t, host, "echo", 1, rootbridge.WithTimeout(long)); got != 1 {
+				t.Errorf("got %d", got)
+			}
+			if s := host.Stats(); s.RestartsBy["crashed"] != 1 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	}
+}
+
+func TestACallerThatGoesAwayCostsItsNeighboursNothing(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 100 * time.Millisecond }))
+	var done sync.WaitGroup
+	done.Go(func() {
+		if got := call[string](t, host, "spinFor", 1000, rootbridge.WithTimeout(long)); got != "spun" {
+			t.Errorf("got %q", got)
+		}
+	})
+	eventually(t, "the neighbour runs", func() bool { return host.Stats().InFlight == 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	done.Go(func() { expectCode(t, host.Call(ctx, "echo", 1, nil), rootbridge.CodeCanceled) })
+	eventually(t, "both are in flight", func() bool { return host.Stats().InFlight == 2 })
+	cancel()
+	done.Wait()
+	if s := host.Stats(); s.Restarts != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+func TestALoopThatACanceledCallLeavesBlockedIsKilled(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace, o.Heartbeat = 100*time.Millisecond, -1 }))
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { expectCode(t, host.Call(ctx, "spin", nil, nil), rootbridge.CodeCanceled) })
+	eventually(t, "it spins", func() bool { return host.Stats().InFlight == 1 })
+	cancel()
+	done.Wait()
+	eventually(t, "the worker was replaced", func() bool { return host.Stats().RestartsBy["crashed"] == 1 })
+}
+
+func TestCallsThatNeverReachedAStuckWorkerGoToAnother(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace, o.Heartbeat = 100*time.Millisecond, -1 }))
+	var done sync.WaitGroup
+	done.Go(func() {
+		err := host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(time.Second))
+		expectCode(t, err, rootbridge.CodeDeadlineExceeded)
+	})
+	eventually(t, "it spins", func() bool { return host.Stats().InFlight == 1 })
+	done.Go(func() { // fills the pipe
+		err := host.Call(t.Context(), "echo", make([]byte, 8<<20), nil, rootbridge.WithTimeout(long))
+		expectCode(t, err, rootbridge.CodeWorkerCrashed, "may have run")
+	})
+	eventually(t, "the large one is on its way", func() bool { return host.Stats().InFlight == 2 })
+	for i := range 3 {
+		done.Go(func() {
+			if got := call[int](t, host, "echo", i, rootbridge.WithTimeout(long)); got != i {
+				t.Errorf("got %d", got)
+			}
+		})
+	}
+	eventually(t, "all are in flight", func() bool { return host.Stats().InFlight == 5 })
+	done.Wait()
 }
 
 func TestALateReplyStaysCountedOnceWhenItsWorkerLeaves(t *testing.T) {

@@ -3,10 +3,14 @@ package rootbridge_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +25,7 @@ func TestAPauseOfTheWholeMachineIsNotTakenForABlockedLoop(t *testing.T) {
 		playPausing()
 		return
 	}
-	program := startPausing(t)
+	program := startProgram(t, "pausing")
 	worker := program.ask(t, "worker")
 	send := func(pid int, signal syscall.Signal) {
 		if err := syscall.Kill(pid, signal); err != nil {
@@ -47,16 +51,18 @@ const (
 	pausingGrace = time.Second
 )
 
-type pausing struct {
+// program is this test's binary in another role. It answers questions on its stdin.
+type program struct {
 	pid   int
 	stdin io.Writer
 	lines *bufio.Scanner
 }
 
-func startPausing(t *testing.T) *pausing {
+func startProgram(t *testing.T, role string, env ...string) *program {
 	t.Helper()
-	self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAPauseOfTheWholeMachineIsNotTakenForABlockedLoop$")
-	self.Env = append(os.Environ(), "ROOTBRIDGE_TEST_ROLE=pausing")
+	self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	self.Env = append(os.Environ(), "ROOTBRIDGE_TEST_ROLE="+role)
+	self.Env = append(self.Env, env...)
 	self.Stderr = os.Stderr
 	stdin, err := self.StdinPipe()
 	if err != nil {
@@ -73,11 +79,11 @@ func startPausing(t *testing.T) *pausing {
 		_ = stdin.Close()
 		_ = self.Wait()
 	})
-	return &pausing{self.Process.Pid, stdin, bufio.NewScanner(stdout)}
+	return &program{self.Process.Pid, stdin, bufio.NewScanner(stdout)}
 }
 
 // ask has the program answer a question with a number.
-func (p *pausing) ask(t *testing.T, question string) int {
+func (p *program) ask(t *testing.T, question string) int {
 	t.Helper()
 	if _, err := fmt.Fprintln(p.stdin, question); err != nil {
 		t.Fatal(err)
@@ -93,20 +99,92 @@ func (p *pausing) ask(t *testing.T, question string) int {
 }
 
 func playPausing() {
-	o := rootbridge.Options{Source: busy, Workers: 1, Heartbeat: pausingBeat, KillGrace: pausingGrace}
+	host := startProgramsHost(rootbridge.Options{Source: busy, Heartbeat: pausingBeat, KillGrace: pausingGrace})
+	defer host.Close()
+	answer(func(question string) (n int) {
+		if question == "worker" {
+			if err := host.Call(context.Background(), "pid", nil, &n); err != nil {
+				panic(err)
+			}
+			return n
+		}
+		return int(host.Stats().Restarts)
+	})
+}
+
+func startProgramsHost(o rootbridge.Options) *rootbridge.Host {
+	o.Workers = 1
 	onTestNode(&o)
 	host, err := rootbridge.Start(context.Background(), o)
 	if err != nil {
 		panic(err)
 	}
-	defer host.Close()
+	return host
+}
+
+// answer answers questions until stdin ends.
+func answer(to func(question string) int) {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		n := int(host.Stats().Restarts)
-		if lines.Text() == "worker" {
-			if err := host.Call(context.Background(), "pid", nil, &n); err != nil {
+		fmt.Println("answer", to(lines.Text())) //nolint:forbidigo // the parent test reads it
+	}
+}
+
+// The program is stopped while calls wait, a place becomes free meanwhile, and their time passes.
+func TestACallWhoseTimePassesWhileItWaitsNeverRuns(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("ROOTBRIDGE_TEST_ROLE") == "queueing" {
+		playQueueing()
+		return
+	}
+	release := filepath.Join(t.TempDir(), "release")
+	program := startProgram(t, "queueing", "ROOTBRIDGE_TEST_RELEASE="+release)
+	for program.ask(t, "begun") < waiters {
+	}
+	_ = syscall.Kill(program.pid, syscall.SIGSTOP)
+	writeFile(t, filepath.Dir(release), filepath.Base(release), "")
+	time.Sleep(2 * waitersTime)
+	_ = syscall.Kill(program.pid, syscall.SIGCONT)
+	if ran := program.ask(t, "ran"); ran != 0 {
+		t.Errorf("%d calls ran after their time", ran)
+	}
+}
+
+const (
+	waiters     = 20
+	waitersTime = 500 * time.Millisecond
+)
+
+func playQueueing() {
+	host := startProgramsHost(rootbridge.Options{Concurrency: 1, Source: `
+		import { existsSync } from 'node:fs';
+		let ran = 0;
+		export const hold = (path) => new Promise((r) => { const clock = setInterval(() => { if (existsSync(path)) { clearInterval(clock); r(); } }, 5); });
+		export const run = () => ++ran;
+		export const count = () => ran;`})
+	defer host.Close()
+	var calling sync.WaitGroup
+	calling.Go(func() { _ = host.Call(context.Background(), "hold", os.Getenv("ROOTBRIDGE_TEST_RELEASE"), nil) })
+	for host.Stats().InFlight == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	var begun atomic.Int64
+	for range waiters {
+		calling.Go(func() {
+			begun.Add(1)
+			err := host.Call(context.Background(), "run", nil, nil, rootbridge.WithTimeout(waitersTime))
+			if err != nil && !errors.Is(err, rootbridge.CodeDeadlineExceeded) {
 				panic(err)
 			}
-		}
-		fmt.Println("answer", n) //nolint:forbidigo // the parent test reads it
+		})
 	}
+	answer(func(question string) (n int) {
+		if question == "begun" {
+			return int(begun.Load())
+		}
+		calling.Wait()
+		if err := host.Call(context.Background(), "count", nil, &n); err != nil {
+			panic(err)
+		}
+		return n
+	})
 }

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// probe finds out whether a worker's event loop turns: at each heartbeat, and when a call on it is overdue. A loop that does
-// not turn for Options.KillGrace gets no further calls until it does. It is killed if a call on it is overdue, or if nobody
-// waits for any.
+// probe finds out whether a worker's event loop turns: at each heartbeat, when a call on it is overdue, and when one was
+// canceled. A loop that does not turn for Options.KillGrace gets no further calls until it does. It is killed if a call on it
+// is overdue, or if nobody waits for those that it runs; and one that runs none after Options.CallTimeout.
 //
 // Law: mu guards all fields.
 type probe struct {
@@ -16,7 +16,8 @@ type probe struct {
 	timer    *time.Timer // nil while nothing is asked
 	due      time.Time   // when the timer is to fire
 	left     int         // looks to go until the worker is judged
-	received uint64      // frames received when the timer was set
+	answered uint64      // calls answered when the timer was set
+	graces   int         // that have passed without an answer
 	pings    uint64      // sent so far; each is answered once, in order
 	pongs    uint64
 	answer   uint64 // the pong that answers what is asked
@@ -52,11 +53,26 @@ func (w *worker) suspect(method, traceID string) {
 	w.probe.overdue, w.probe.method, w.probe.traceID = true, method, traceID
 	w.pauseLocked()
 	w.askLocked()
+	w.host.options.Logger.Debug("worker takes no calls until it shows that its event loop turns: a call is overdue",
+		"worker", w.pid(), "method", method, "trace_id", traceID)
+}
+
+// doubt is called for a call that was canceled, whose function may go on for ever.
+func (w *worker) doubt() {
+	if w.inspector != "" {
+		return
+	}
+	w.probe.mu.Lock()
+	defer w.probe.mu.Unlock()
+	if w.probe.timer == nil && !w.hasExited() {
+		w.askLocked()
+	}
+	time.AfterFunc(w.host.options.KillGrace, w.replaceIfClogged)
 }
 
 func (w *worker) askLocked() {
 	w.probe.pings++
-	w.probe.answer = w.probe.pings
+	w.probe.answer, w.probe.graces = w.probe.pings, 0
 	w.graceLocked()
 	w.conn.Ping()
 }
@@ -72,10 +88,15 @@ func (w *worker) graceLocked() {
 
 // waitLocked gives the loop until the next look.
 func (w *worker) waitLocked() {
-	next := w.host.options.KillGrace / graceLooks
-	w.probe.received, w.probe.due = w.conn.Received(), time.Now().Add(next)
+	next := w.lookTime()
+	w.probe.answered, w.probe.due = w.conn.Answered(), time.Now().Add(next)
 	w.probe.timer = time.AfterFunc(next, w.judge)
 }
+
+// shortLook is a time within which timers may be late without any pause of the machine.
+const shortLook = 5 * time.Millisecond
+
+func (w *worker) lookTime() time.Duration { return max(shortLook, w.host.options.KillGrace/graceLooks) }
 
 func (w *worker) pauseLocked() {
 	if !w.probe.paused {
@@ -97,6 +118,7 @@ func (w *worker) alive() {
 	if w.probe.paused {
 		w.probe.paused = false
 		w.host.pool.Resume(w.slot)
+		w.host.options.Logger.Debug("worker takes calls again", "worker", w.pid())
 	}
 	if w.probe.overdue {
 		w.probe.overdue = false
@@ -109,7 +131,7 @@ type finding int
 
 const (
 	nothing finding = iota // it is too early to tell
-	waiting                // blocked, by calls that still have time
+	waiting                // blocked, by calls that still have time or by code that no call runs
 	stopped                // a signal or a debugger has stopped the process
 	stuck                  // blocked, and nothing is lost with it
 )
@@ -137,9 +159,8 @@ func (w *worker) find() (found finding, was *probe) {
 	if p.timer == nil || w.hasExited() {
 		return nothing, nil
 	}
-	isLate := time.Since(p.due) > w.host.options.KillGrace/graceLooks // this process was stopped itself, and the worker perhaps, too
-	isBusy := w.conn.Received() != p.received                         // it sends other frames: many calls, none of them endless
-	calls, _ := w.conn.InFlight()
+	isLate := time.Since(p.due) > w.lookTime() // this process was stopped itself, and the worker perhaps, too
+	isBusy := w.conn.Answered() != p.answered  // many calls, none of them endless; what a loop prints says nothing
 	switch wasPaused := p.paused; {
 	case isBusy:
 		w.graceLocked()
@@ -155,15 +176,33 @@ func (w *worker) find() (found finding, was *probe) {
 		w.pauseLocked()
 		w.graceLocked()
 		return stopped, nil
-	case p.overdue || calls == 0:
+	case w.isLostLocked():
 		return stuck, &probe{overdue: p.overdue, method: p.method, traceID: p.traceID}
 	default:
+		p.graces++
 		w.pauseLocked()
 		w.graceLocked()
 		if wasPaused {
 			return nothing, nil
 		}
 		return waiting, nil
+	}
+}
+
+// isLostLocked tells whether a loop that did not turn for KillGrace should end. Code that no call runs, such as a cache that
+// is filled, may block for as long as a call may take.
+func (w *worker) isLostLocked() bool {
+	waiting, abandoned := w.conn.InFlight()
+	switch {
+	case w.probe.overdue:
+		return true
+	case waiting > 0:
+		return false
+	case abandoned > 0:
+		return true
+	default:
+		most := w.host.options.CallTimeout
+		return most >= 0 && w.probe.graces >= int(most/w.host.options.KillGrace)
 	}
 }
 

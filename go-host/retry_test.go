@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"rootbridge"
 )
@@ -46,6 +47,21 @@ func TestOnlyIdempotentCallsAreRunAgainAfterACrash(t *testing.T) {
 	}
 	if s := host.Stats(); s.Retried != 3 {
 		t.Errorf("%d were retried", s.Retried)
+	}
+}
+
+func TestACallThatCouldNotBeRunAgainFailsWithTheCrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	entry := writeFile(t, dir, "index.js", "exports.exit = () => process.exit(3); exports.ok = () => 1;")
+	host := start(t, entry, with(func(o *rootbridge.Options) { o.QueueTimeout = 100 * time.Millisecond }))
+	call[int](t, host, "ok", nil)
+	writeFile(t, dir, "index.js", endless)
+	var reply rootbridge.Reply
+	err := host.Call(t.Context(), "exit", nil, nil, rootbridge.WithIdempotent(), rootbridge.WithReply(&reply))
+	expectCode(t, err, rootbridge.CodeWorkerCrashed, "process.exit(3)", "not run again", "Options.QueueTimeout")
+	if s := host.Stats(); reply.Retried || s.Retried != 0 {
+		t.Errorf("it counts as run again: %+v, %+v", reply, s)
 	}
 }
 

@@ -64,9 +64,13 @@ func (w *worker) Ended() <-chan struct{} { return w.ended }
 // Served tells whether the worker has answered any call.
 func (w *worker) Served() bool { return w.conn.Answered() > 0 }
 
-// send writes a call. It fails with an *Error, or with any other error when the worker takes no calls any more.
+// send writes a call. It fails with an *Error, with errTooLate, or with errNotBegun when the worker takes no calls any more.
 func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argument payload) error {
-	meta.Timeout = limit.left()
+	left, ok := limit.left()
+	if !ok {
+		return errTooLate
+	}
+	meta.Timeout = left
 	call.Deadline, call.Size = limit.own, len(argument.bytes)
 	var scratch [256]byte
 	err := w.conn.Send(call, argument.encoding, frame.AppendCallMeta(scratch[:0], meta), argument.bytes)
@@ -81,6 +85,9 @@ func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argumen
 	}
 	return nil
 }
+
+// errTooLate means that the call's time was over before it could be sent.
+var errTooLate = errors.New("too late")
 
 // errNotBegun means that the worker has not begun the call and will not.
 var errNotBegun = errors.New("not begun")

@@ -61,7 +61,8 @@ type Call struct {
 	Err      error
 
 	id        uint32
-	abandoned bool // nobody waits any more; law: Conn.mu
+	offset    uint64 // of its frame among all bytes written; law: Conn.mu
+	abandoned bool   // nobody waits any more; law: Conn.mu
 }
 
 var calls = sync.Pool{New: func() any { return &Call{Done: make(chan Signal, 1)} }}
@@ -83,7 +84,7 @@ func (c *Call) Sent() bool { return c.id != 0 }
 // Abandoned tells, once the call has settled, whether nobody waited for it any more.
 func (c *Call) Abandoned() bool { return c.abandoned }
 
-// ErrNotStarted wraps a Call's Err when the worker said that it did not and will not start the call.
+// ErrNotStarted wraps a Call's Err when the worker said that it did not and will not start the call, or never got any of it.
 var ErrNotStarted = errors.New("the worker did not start the call")
 
 // ErrTooLarge is returned by Send for a payload over the peer's limit.
@@ -95,7 +96,6 @@ var ErrTooLarge = errors.New("payload over the worker's limit")
 type Conn struct {
 	handler    Handler
 	maxPayload int // of the peer
-	received   atomic.Uint64
 	answered   atomic.Uint64
 	late       atomic.Uint64
 	strays     atomic.Uint64
@@ -125,7 +125,6 @@ func (c *Conn) Serve(reader *frame.Reader, failure func(reason error) error) {
 	for reason == nil {
 		var f frame.Frame
 		if f, reason = reader.Next(); reason == nil {
-			c.received.Add(1)
 			reason = c.dispatch(f)
 		}
 	}
@@ -152,7 +151,7 @@ func (c *Conn) dispatch(f frame.Frame) error {
 		}
 		c.handler.Log(meta, f.ID, f.Encoding, f.Payload)
 	case frame.Ping:
-		c.write(frame.Pong, 0, nil, f.Payload)
+		return c.pong(f.Payload)
 	case frame.Goaway:
 		return c.leave(f.Meta)
 	case frame.Hello:
@@ -215,6 +214,25 @@ func (c *Conn) leave(meta []byte) error {
 	return nil
 }
 
+// maxPongs is how many answers to pings may wait for a worker that does not read them.
+const maxPongs = 1024
+
+// pong answers a ping.
+func (c *Conn) pong(payload []byte) error {
+	if len(payload) > frame.MaxPing {
+		c.strays.Add(1)
+		return nil
+	}
+	c.mu.Lock()
+	if c.out.pongs >= maxPongs {
+		c.mu.Unlock()
+		return &frame.BrokenError{Reason: fmt.Sprintf("%d pings without reading the answers", maxPongs)}
+	}
+	c.out.pongs++
+	c.out.writeAndUnlock(frame.Header{Kind: frame.Pong, Encoding: frame.Raw, PayloadLength: len(payload)}, nil, payload, c.waiting)
+	return nil
+}
+
 // stats hands on what a worker says of itself. What can't be read is advice lost, and no more.
 func (c *Conn) stats(payload []byte) {
 	message, err := frame.ParseStats(payload)
@@ -245,6 +263,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 	call.id = c.nextIDLocked()
 	c.calls[call.id] = call
 	c.waiting++
+	call.offset = c.out.queued
 	c.watchLocked(call)
 	c.out.writeAndUnlock(frame.Header{
 		Kind: frame.Call, Encoding: encoding, ID: call.id, MetaLength: len(meta), PayloadLength: len(payload),
@@ -328,9 +347,6 @@ func (c *Conn) Quiet() <-chan struct{} {
 	return quiet
 }
 
-// Received is the number of frames received so far.
-func (c *Conn) Received() uint64 { return c.received.Load() }
-
 // Answered is the number of calls that the worker has answered so far.
 func (c *Conn) Answered() uint64 { return c.answered.Load() }
 
@@ -347,7 +363,8 @@ func (c *Conn) InFlight() (waiting, abandoned int) {
 	return c.waiting, len(c.calls) - c.waiting
 }
 
-// Fail ends the connection: every call in flight, and every later Send, fails with err. Only the first Fail counts.
+// Fail ends the connection: every call in flight, and every later Send, fails with err; those of which nothing was sent fail
+// as not started. Only the first Fail counts.
 func (c *Conn) Fail(err error) {
 	c.mu.Lock()
 	if c.err != nil {
@@ -355,17 +372,22 @@ func (c *Conn) Fail(err error) {
 		return
 	}
 	c.err = err
-	pending := make([]*Call, 0, len(c.calls))
+	var sent, unsent []*Call
 	for id, call := range c.calls {
 		c.takeLocked(id, call)
-		pending = append(pending, call)
+		if call.offset >= c.out.taken {
+			unsent = append(unsent, call)
+		} else {
+			sent = append(sent, call)
+		}
 	}
 	c.out.closeLocked()
 	if c.timer != nil {
 		c.timer.Stop()
 	}
 	c.mu.Unlock()
-	c.fail(pending, err)
+	c.fail(unsent, fmt.Errorf("%w: nothing of it was sent", ErrNotStarted))
+	c.fail(sent, err)
 }
 
 // takeLocked makes a call leave the connection. From then on its abandoned field does not change.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -329,6 +330,57 @@ func TestAPingIsAnsweredWithItsPayload(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatPingsAndDoesNotReadBreaksTheProtocol(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	full := bytes.Repeat([]byte("x"), 1<<20) // more than a pipe holds
+	if err := p.conn.Send(conn.NewCall(), frame.Raw, nil, full); err != nil {
+		t.Fatal(err)
+	}
+	ping := frame.Append(nil, frame.Ping, frame.Raw, 0, nil, bytes.Repeat([]byte("y"), frame.MaxPing))
+	for range 1_000 {
+		p.write(ping)
+	}
+	p.write(frame.Append(nil, frame.Ping, frame.Raw, 0, nil, bytes.Repeat([]byte("y"), frame.MaxPing+1))) // skipped
+	p.next()
+	for range 1_000 {
+		if f := p.next(); f.Kind != frame.Pong || len(f.Payload) != frame.MaxPing {
+			t.Fatalf("got %v with %d bytes", f.Kind, len(f.Payload))
+		}
+	}
+	if err := p.conn.Send(conn.NewCall(), frame.Raw, nil, full); err != nil {
+		t.Fatal(err)
+	}
+	for range 1_025 {
+		p.write(ping)
+	}
+	<-p.served
+	if reason := p.reason(); !strings.Contains(fmt.Sprint(reason), "pings") {
+		t.Errorf("it ended with %v", reason)
+	}
+}
+
+func TestCallsOfWhichNothingWasSentAreNotStarted(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	sent, half, unsent := conn.NewCall(), conn.NewCall(), conn.NewCall()
+	p.mustSend(sent)
+	p.next()
+	if err := p.conn.Send(half, frame.Raw, nil, make([]byte, 1<<20)); err != nil { // more than a pipe holds
+		t.Fatal(err)
+	}
+	p.mustSend(unsent)
+	p.end()
+	for name, c := range map[string]struct {
+		call *conn.Call
+		want error
+	}{"sent": {sent, errEnded}, "half": {half, errEnded}, "unsent": {unsent, conn.ErrNotStarted}} {
+		if <-c.call.Done; !errors.Is(c.call.Err, c.want) {
+			t.Errorf("%s: %v", name, c.call.Err)
+		}
+	}
+}
+
 const peerLimit = 4 << 20
 
 var errEnded = errors.New("ended")
@@ -348,6 +400,7 @@ type peer struct {
 	goaways   []frame.GoawayMeta
 	stats     []frame.StatsMessage
 	fatalText string
+	ended     error
 }
 
 func newPeer(t *testing.T) *peer {
@@ -358,7 +411,7 @@ func newPeer(t *testing.T) *peer {
 	p.conn = conn.New(ours, peerLimit, p)
 	go func() {
 		defer close(p.served)
-		p.conn.Serve(frame.NewReader(theirs, peerLimit), func(error) error { return errEnded })
+		p.conn.Serve(frame.NewReader(theirs, peerLimit), p.over)
 	}()
 	t.Cleanup(func() {
 		p.end()
@@ -416,6 +469,16 @@ func (p *peer) end() {
 	_ = p.output.Close()
 	<-p.served
 }
+
+// over takes the reason for which the connection has ended.
+func (p *peer) over(reason error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = reason
+	return errEnded
+}
+
+func (p *peer) reason() error { p.mu.Lock(); defer p.mu.Unlock(); return p.ended }
 
 func (p *peer) settled() int { p.mu.Lock(); defer p.mu.Unlock(); return p.settledN }
 

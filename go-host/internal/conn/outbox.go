@@ -30,6 +30,9 @@ type outbox struct {
 	unwritable func(error)
 
 	gathered []byte // frames that wait for the writer
+	pongs    int    // among them
+	queued   uint64 // bytes so far of frames that were gathered or written
+	taken    uint64 // of those, the bytes that a writer has begun with, or may have
 	spare    []byte // the buffer that the writer is using, or used last
 	flushing bool   // somebody is the writer
 	closed   bool
@@ -49,6 +52,7 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		o.mu.Unlock()
 		return
 	}
+	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload)) //nolint:gosec // lengths
 	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
 	if o.flushing {
 		o.gathered = append(o.gathered, payload...)
@@ -135,6 +139,7 @@ func (o *outbox) next() []byte {
 // takeLocked swaps the buffers: what has gathered is the writer's until it takes again.
 func (o *outbox) takeLocked() []byte {
 	frames := o.gathered
+	o.pongs, o.taken = 0, o.queued
 	o.gathered, o.spare = o.spare[:0], frames
 	if cap(frames) > keptBuffer {
 		o.spare = nil
