@@ -211,6 +211,52 @@ func TestAReloadHasItsTurnHoweverOftenWorkersAreRecycled(t *testing.T) {
 	})
 }
 
+// Each worker is to be recycled after less time than it takes to replace all of them.
+func TestTheOldestCodeIsReplacedFirstHoweverSoonWorkersAreRecycled(t *testing.T) {
+	t.Parallel()
+	w := new(world)
+	play(t, supervisor.Options{Max: 4, Initial: 4, Draining: 4}, w, func(t *stage) {
+		pass(bootTime)
+		born := map[*fake]time.Time{}
+		recycle := func() {
+			for _, f := range w.workers() {
+				if born[f].IsZero() {
+					born[f] = time.Now()
+				}
+				if time.Since(born[f]) >= bootTime {
+					t.Replace(f, "lifetime")
+				}
+			}
+		}
+		for range 40 {
+			recycle()
+			pass(bootTime / 4)
+		}
+		done := make(chan error, 1)
+		go func() { done <- t.Reload(t.Context()) }()
+		for range 40 { // ten starts: one for each slot, and the canary
+			recycle()
+			pass(bootTime / 4)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the reload still waits")
+			t.Close()
+			t.Log(<-done)
+		}
+		recycle()
+		for _, f := range w.workers() {
+			if age := time.Since(born[f]); age > 6*bootTime {
+				t.Errorf("worker %d is %v old", f.id, age)
+			}
+		}
+	})
+}
+
 func TestAReloadThatWaitsForRoomIsGivenUpByAClose(t *testing.T) {
 	t.Parallel()
 	w := &world{slow: true}

@@ -41,6 +41,22 @@ type member[W Worker] struct {
 	since      time.Time
 }
 
+// generation is the member's, or 0 without one.
+func (s *slot[W]) generation() int {
+	if s.member == nil {
+		return 0
+	}
+	return s.member.generation
+}
+
+// since is when the member was put here, or the zero time without one.
+func (s *slot[W]) since() time.Time {
+	if s.member == nil {
+		return time.Time{}
+	}
+	return s.member.since
+}
+
 // boot is a start under way.
 type boot struct{ cancel context.CancelFunc }
 

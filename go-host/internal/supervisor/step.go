@@ -1,18 +1,21 @@
 package supervisor
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // stepLocked fills empty slots, replaces workers one by one, and ends those that are not needed.
 func (s *Supervisor[W, G]) stepLocked(now time.Time) {
 	if s.closed {
 		return
 	}
+	for _, slot := range s.slots[s.wanted:] {
+		s.emptyLocked(slot)
+	}
 	var next time.Time
-	for i, slot := range s.slots {
-		if i >= s.wanted {
-			s.emptyLocked(slot)
-			continue
-		}
+	for _, slot := range s.eldestLocked() {
 		if slot.boot != nil || !s.isDueLocked(slot) {
 			continue
 		}
@@ -23,6 +26,14 @@ func (s *Supervisor[W, G]) stepLocked(now time.Time) {
 		s.bootLocked(slot)
 	}
 	s.wakeLocked(now, next)
+}
+
+// eldestLocked returns the slots that should be filled: empty ones first, then by the age of the code and of the worker, so that
+// none waits for ever while younger ones are replaced again and again.
+func (s *Supervisor[W, G]) eldestLocked() []*slot[W] {
+	return slices.SortedStableFunc(slices.Values(s.slots[:s.wanted]), func(a, b *slot[W]) int {
+		return cmp.Or(cmp.Compare(a.generation(), b.generation()), a.since().Compare(b.since()))
+	})
 }
 
 // emptyLocked ends what is in a slot that is not needed.
