@@ -17,6 +17,18 @@ func (b *budget) take(n int) *Error {
 		return nil
 	}
 	b.give(n)
+	return b.overdrawn()
+}
+
+// refusal returns the error of a call for whose argument, of at least n bytes, there is no room now.
+func (b *budget) refusal(n int) *Error {
+	if n > 0 && b.taken.Load()+int64(n) > b.limit {
+		return b.overdrawn()
+	}
+	return nil
+}
+
+func (b *budget) overdrawn() *Error {
 	return &Error{Code: CodeOverloaded, Message: fmt.Sprintf("the arguments of calls that wait or run have more than %d bytes together (Options.MaxInFlight); the call did not run, try again later", b.limit)}
 }
 

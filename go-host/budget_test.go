@@ -1,8 +1,10 @@
 package rootbridge_test
 
 import (
+	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,4 +53,32 @@ func TestWhatAnAbandonedCallHoldsCountsUntilItsWorkerHasDealtWithIt(t *testing.T
 	}
 	done.Wait()
 	eventually(t, "all is given back", func() bool { return host.Stats().Bytes == 0 })
+}
+
+// unencodable tells whether it was encoded.
+type unencodable struct{ encoded *atomic.Bool }
+
+func (u unencodable) MarshalJSON() ([]byte, error) {
+	u.encoded.Store(true)
+	return []byte("1"), nil
+}
+
+func TestACallThatHasNoChanceIsRefusedBeforeItsArgumentIsEncoded(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.Concurrency, o.QueueLimit = 1, -1 }))
+	var done sync.WaitGroup
+	done.Go(func() { call[string](t, host, "sleep", 500) })
+	eventually(t, "the worker is full", func() bool { return host.Stats().InFlight == 1 })
+	in := unencodable{new(atomic.Bool)}
+	expectCode(t, host.Call(t.Context(), "echo", in, nil), rootbridge.CodeOverloaded, "Options.QueueLimit")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	expectCode(t, host.Call(ctx, "echo", in, nil), rootbridge.CodeCanceled, "did not run")
+	if in.encoded.Load() {
+		t.Error("it was encoded")
+	}
+	done.Wait()
+	if got := call[int](t, host, "echo", in); got != 1 || !in.encoded.Load() {
+		t.Errorf("got %d", got)
+	}
 }

@@ -136,3 +136,15 @@ type recorder struct {
 func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
 
 func (r *recorder) Errorf(format string, _ ...any) { r.errors = append(r.errors, format) }
+
+func TestAShutdownInAnEndedContextWithoutCallsIsComplete(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		host := start(t, busy, with(func(o *rootbridge.Options) { o.Workers = 3 }))
+		if err := host.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -50,6 +50,22 @@ func encode(in any, codec Codec) (p payload, err error) {
 	return encodeJSON(in)
 }
 
+// encodedSize is the number of bytes of an argument as far as it is known before it is encoded: at least 1 if there is any.
+func encodedSize(in any) int {
+	switch value := in.(type) {
+	case nil:
+		return 0
+	case []byte:
+		return len(value)
+	case json.RawMessage:
+		return len(value)
+	case string:
+		return len(value)
+	default:
+		return 1
+	}
+}
+
 func (c Codec) encoding() frame.Encoding {
 	if c == MsgPack {
 		return frame.MsgPack

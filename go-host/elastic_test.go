@@ -75,3 +75,15 @@ func TestWithoutAMinimumCodeThatDoesNotLoadFailsItsCallsAndHeals(t *testing.T) {
 	writeFile(t, dir, "index.js", versioned(1))
 	eventually(t, "a later call is answered", func() bool { return host.Call(t.Context(), "pid", nil, nil) == nil })
 }
+
+func TestWithoutHeartbeatsThereAreFewerWorkersAfterIdlenessToo(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, elastic, with(func(o *rootbridge.Options) { o.Heartbeat = -1 }))
+	var done sync.WaitGroup
+	for range 6 {
+		done.Go(func() { call[string](t, host, "sleep", 500) })
+	}
+	eventually(t, "there are more workers", func() bool { return host.Stats().Ready > 1 })
+	done.Wait()
+	eventually(t, "one worker is left", func() bool { return len(host.Stats().Workers) == 1 })
+}

@@ -13,8 +13,8 @@ import (
 )
 
 func (h *Host) call(ctx context.Context, method string, in, out any, settings callSettings) *Error {
-	if h.pool.IsFull() { // before any work is done for it
-		return h.overloaded()
+	if e := h.refusal(ctx, in); e != nil { // before any work is done for it
+		return e
 	}
 	argument, err := encode(in, h.options.Codec)
 	defer argument.release()
@@ -42,10 +42,24 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 	return h.take(answer, out)
 }
 
+// refusal is the error of a call that can be told to have no chance without encoding its argument.
+func (h *Host) refusal(ctx context.Context, in any) *Error {
+	if ctx.Err() != nil {
+		return contextError(ctx, "it had not begun; the call did not run")
+	}
+	if h.pool.IsFull() {
+		if h.options.QueueLimit < 0 { // nobody waits who would tell that more workers are needed
+			h.noteLoad(h.pool.Stats().Users + 1)
+		}
+		return h.overloaded()
+	}
+	return h.budget.refusal(encodedSize(in))
+}
+
 // attempt runs the call once, or twice where it may be and the first worker died of whatever.
 func (h *Host) attempt(ctx context.Context, meta frame.CallMeta, argument payload, settings callSettings) (*conn.Call, *Error) {
 	limit := h.newLimit(ctx, settings.timeout)
-	if ctx.Err() != nil || settings.timeout == 0 {
+	if settings.timeout == 0 {
 		return nil, limit.error(ctx, "it had not begun; the call did not run")
 	}
 	answer, e, _ := h.exchange(ctx, limit, meta, argument, settings.reply)
@@ -141,8 +155,8 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 		if errors.Is(err, errTooLate) {
 			return nil, h.queueError(ctx, limit, err), false
 		}
-		if e = asError(err); e != nil {
-			return nil, e, sent
+		if told := asError(err); told != nil {
+			return nil, told, sent
 		}
 		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
 	}

@@ -12,19 +12,26 @@ import (
 // code is what the workers of a generation load: paths whose symlinks were resolved when the generation was made, so that a
 // link that is set anew changes nothing until the next reload.
 //
-// Law: mu guards changed and lookedAt.
+// Law: mu guards seen and lookedAt.
 type code struct {
 	entry string // empty without Options.Entry
 	dir   string
 	files stamp.Stamp
 
 	mu       sync.Mutex
-	changed  string // a file that is no longer as it was, or ""
+	seen     changes
 	lookedAt time.Time
 }
 
-// freshTime is how long what was seen of the files is taken for true.
-const freshTime = time.Second
+// changes names a file that is no longer as it was, or "": any file, and any file of code.
+type changes struct{ any, code string }
+
+// How long what was seen of the files is taken for true: by starts that could as well wait, which are many, and by those that
+// can't.
+const (
+	optionalAge = time.Second
+	neededAge   = 100 * time.Millisecond
+)
 
 // readCode reads the code as it is now.
 func readCode(options Options) (*code, error) {
@@ -45,27 +52,20 @@ func readCode(options Options) (*code, error) {
 	return c, nil
 }
 
-// hasChanged returns a file that is no longer as it was when the generation was made, or "".
-func (c *code) hasChanged() string {
+// changesWithin returns what is no longer as it was when the generation was made, as of not longer ago than that.
+func (c *code) changesWithin(age time.Duration) changes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.lookedAt) >= freshTime {
+	if time.Since(c.lookedAt) >= age {
 		c.lookLocked()
 	}
-	return c.changed
-}
-
-// changesMeanwhile is hasChanged for a worker that has just loaded the files.
-func (c *code) changesMeanwhile() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lookLocked()
-	return c.changed
+	return c.seen
 }
 
 func (c *code) lookLocked() {
 	if c.entry != "" {
-		c.changed = stamp.Of(packageDir(c.entry)).Differs(c.files)
+		now := stamp.Of(packageDir(c.entry))
+		c.seen = changes{now.Differs(c.files), now.DiffersInCode(c.files)}
 	}
 	c.lookedAt = time.Now()
 }

@@ -7,17 +7,24 @@ import (
 	"rootbridge/internal/supervisor"
 )
 
+// sizeTime is how often a host without heartbeats looks how many workers it needs.
+const sizeTime = 2 * time.Second
+
 // beat asks each worker for a sign of life every Options.Heartbeat, and looks at what they told.
 func (h *Host) beat() {
-	if h.options.Heartbeat < 0 || h.options.Inspect != "" {
+	if h.options.Inspect != "" {
 		return
 	}
-	ticker := time.NewTicker(h.options.Heartbeat)
+	examine, interval := h.examine, h.options.Heartbeat
+	if interval < 0 {
+		examine, interval = func() { h.noteLoad(h.pool.TakePeak()) }, sizeTime
+	}
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			h.examine()
+			examine()
 		case <-h.life.Done():
 			return
 		}

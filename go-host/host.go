@@ -2,6 +2,7 @@ package rootbridge
 
 import (
 	"context"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,21 +14,22 @@ import (
 
 // Host runs one JavaScript module in a pool of worker processes. Start makes it, Close or Shutdown ends it.
 //
-// Law: mu guards methods. supervisor, pool, logs, counters, budget, load and lastRead guard themselves; everything else is set
-// before Start returns.
+// Law: mu guards methods. supervisor, pool, logs, counters, budget, load, bootFailure and lastRead guard themselves; everything
+// else is set before Start returns.
 type Host struct {
-	options    Options
-	node       string // empty with Options.Command
-	hello      []byte // the frame that each worker gets first
-	heap       int64  // see heapSize
-	spawner    *process.Spawner
-	pool       *pool.Pool[*worker]
-	supervisor *workerSupervisor
-	logs       *logPump
-	counters   counters
-	budget     budget
-	load       load
-	lastRead   atomic.Pointer[code] // whether it could be loaded or not
+	options     Options
+	node        string // empty with Options.Command
+	hello       []byte // the frame that each worker gets first
+	heap        int64  // see heapSize
+	spawner     *process.Spawner
+	pool        *pool.Pool[*worker]
+	supervisor  *workerSupervisor
+	logs        *logPump
+	counters    counters
+	budget      budget
+	load        load
+	bootFailure atomic.Pointer[string] // the text of the last one
+	lastRead    atomic.Pointer[code]   // whether it could be loaded or not
 
 	life    context.Context // ends when the host is being closed
 	endLife context.CancelFunc
@@ -54,7 +56,9 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 	h := &Host{options: options, ending: make(chan struct{}), closed: make(chan struct{})}
 	h.logs = newLogPump(options.Logger)
 	h.options.Logger = h.logs.own()
+	signals := h.notifyOfSignals() // before the code is read that they ask to read anew
 	if err := h.prepare(); err != nil {
+		signal.Stop(signals)
 		h.logs.close()
 		return nil, err
 	}
@@ -62,11 +66,12 @@ func Start(ctx context.Context, options Options) (*Host, error) {
 	h.life, h.endLife = context.WithCancel(context.Background())
 	h.supervisor.Start()
 	if err := h.awaitFirst(ctx); err != nil {
+		signal.Stop(signals)
 		h.abort()
 		return nil, err
 	}
 	h.tasks.Go(h.beat)
-	h.listenForReload()
+	h.listenForReload(signals)
 	return h, nil
 }
 

@@ -158,3 +158,19 @@ func sameJSON(a, b any) bool {
 }
 
 func (d *debugger) resume() { _, _ = io.WriteString(d.stdin, "\n") }
+
+func TestAReloadLetsACallUnderTheDebuggerFinish(t *testing.T) {
+	t.Parallel()
+	host := start(t, busy, inspected, with(func(o *rootbridge.Options) { o.DrainTimeout, o.CallTimeout = 100*time.Millisecond, long }))
+	var done sync.WaitGroup
+	done.Go(func() {
+		if got := call[string](t, host, "sleep", 1500); got != "slept" {
+			t.Errorf("got %q", got)
+		}
+	})
+	eventually(t, "it runs", func() bool { return host.Stats().InFlight == 1 })
+	if err := host.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	done.Wait()
+}

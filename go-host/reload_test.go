@@ -210,9 +210,9 @@ func TestAfterAnEditRecyclingWaitsForAReloadAndACrashSaysWhatItLoads(t *testing.
 	writeFile(t, dir, "index.js", versioned(1)+"// edited")
 	expectCode(t, host.Call(t.Context(), "exit", nil, nil), rootbridge.CodeWorkerCrashed)
 	call[int](t, host, "pid", nil)
-	if log := logged.String(); !strings.Contains(log, "has loaded files that have changed") || !strings.Contains(log, entry) {
-		t.Errorf("logged:\n%s", log)
-	}
+	eventually(t, "the log says what it loads", func() bool {
+		return strings.Contains(logged.String(), "loads files that have changed") && strings.Contains(logged.String(), entry)
+	})
 }
 
 func TestACallThatOutlivesTheDrainIsCutOffAndHearsWhy(t *testing.T) {
@@ -313,4 +313,96 @@ func TestAWatchedPackageIsReloadedWhenItsFilesChange(t *testing.T) {
 	if got := call[int](t, host, "version", nil); got != 3 || host.Stats().FailedReloads != 1 {
 		t.Errorf("version %d answers, %+v", got, host.Stats())
 	}
+}
+
+func TestAReloadThatGetsNotIntoAllWorkersSaysThatBothServe(t *testing.T) {
+	t.Parallel()
+	var logged records
+	dir := t.TempDir()
+	entry := writeFile(t, dir, "index.js", versioned(1))
+	host := start(t, entry, logged.logTo, with(func(o *rootbridge.Options) { o.Workers = 2 }))
+	eventually(t, "both are ready", func() bool { return host.Stats().Ready == 2 })
+	writeFile(t, dir, "index.js", versioned(2)+`
+		try { require('fs').mkdirSync(__dirname + '/taken'); } catch { throw new Error('only one at a time'); }`)
+	err := host.Reload(t.Context())
+	expectCode(t, err, rootbridge.CodeBootFailed, "generation 2 has taken over, but not in all workers", "only one at a time")
+	if e := asError(t, err); e.Name != "Error" || e.Stack == "" {
+		t.Errorf("the worker's own error is lost: %+v", e)
+	}
+	if s := host.Stats(); s.Generation != 2 || s.FailedReloads != 1 || s.Ready != 2 {
+		t.Errorf("stats: %+v", s)
+	}
+	eventually(t, "it is logged", func() bool { return strings.Contains(logged.String(), "reload failed halfway") })
+	if strings.Contains(logged.String(), "goes on serving") {
+		t.Error("the log says that only the earlier code serves")
+	}
+	if err := os.Remove(filepath.Join(dir, "taken")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both are of the new code", func() bool {
+		s := host.Stats()
+		return len(s.Workers) == 2 && s.Workers[0].Generation == 2 && s.Workers[1].Generation == 2
+	})
+}
+
+func TestWhatAReloadHasRefusedIsNotLoadedForAWorkerThatDiesWhileAnotherServes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	entry := writeFile(t, dir, "index.js", versioned(1))
+	host := start(t, entry, with(func(o *rootbridge.Options) { o.Workers = 2 }))
+	eventually(t, "both are ready", func() bool { return host.Stats().Ready == 2 })
+	writeFile(t, dir, "index.js", "require('fs').appendFileSync(__dirname + '/loads', 'x'); throw new Error('refused');")
+	expectCode(t, host.Reload(t.Context()), rootbridge.CodeBootFailed, "refused")
+	expectCode(t, host.Call(t.Context(), "exit", nil, nil), rootbridge.CodeWorkerCrashed)
+	for range 100 {
+		call[int](t, host, "pid", nil)
+		time.Sleep(5 * time.Millisecond)
+	}
+	if loads, err := os.ReadFile(filepath.Join(dir, "loads")); err != nil || len(loads) != 1 {
+		t.Errorf("it was loaded %d times, %v", len(loads), err)
+	}
+	writeFile(t, dir, "index.js", versioned(3))
+	if err := host.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "both are ready again", func() bool { return host.Stats().Ready == 2 })
+}
+
+func TestDataThatCodeWritesIntoItsOwnPackageKeepsNoWorkerFromBeingRecycled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, dir, "package.json", "{}")
+	entry := writeFile(t, dir, "index.js", versioned(1)+`
+		exports.save = () => require('fs').writeFileSync(__dirname + '/state.json', String(Math.random()));`)
+	host := start(t, entry, with(func(o *rootbridge.Options) { o.MaxCalls = 10 }))
+	eventually(t, "the worker was replaced twice", func() bool {
+		call[any](t, host, "save", nil)
+		return host.Stats().RestartsBy["calls"] >= 2
+	})
+}
+
+func TestWatchedFilesThatNeverRestAreLoadedAndThoseThatTheCodeWritesAreNotLoadedForEver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, dir, "package.json", "{}")
+	code := func(version int) string {
+		return fmt.Sprintf("require('fs').writeFileSync(__dirname + '/loaded.json', String(Math.random())); exports.version = () => %d;", version)
+	}
+	host := start(t, writeFile(t, dir, "index.js", code(1)), with(func(o *rootbridge.Options) { o.Watch = true }))
+	eventually(t, "what the first load wrote was seen", func() bool { return host.Stats().Reloads >= 1 })
+	time.Sleep(3 * time.Second) // in which each further reload would cause another
+	if n := host.Stats().Reloads; n > 2 {
+		t.Errorf("%d reloads without any edit", n)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer stop()
+	writing.Go(func() {
+		for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+			_ = os.WriteFile(filepath.Join(dir, "busy.json"), []byte(time.Now().String()), 0o600)
+		}
+	})
+	writeFile(t, dir, "index.js", code(2))
+	eventually(t, "version 2 answers", func() bool { return call[int](t, host, "version", nil) == 2 })
 }

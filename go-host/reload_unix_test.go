@@ -4,8 +4,10 @@ package rootbridge_test
 
 import (
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"rootbridge"
 )
@@ -73,4 +75,24 @@ func killListeners(t *testing.T) string {
 		for (const [name, own] of Object.entries({ on, once, addListener })) {
 			process[name] = function (event, ...rest) { return event === 'SIGUSR2' ? this : own.call(this, event, ...rest); };
 		}`)
+}
+
+func TestSIGUSR2DuringTheStartReloadsAfterIt(t *testing.T) { //nolint:paralleltest // the signal reaches the whole process
+	dir := t.TempDir()
+	entry := writeFile(t, dir, "index.js", versioned(1)+`
+		require('fs').writeFileSync(__dirname + '/loading', '');
+		while (!require('fs').existsSync(__dirname + '/go')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);`)
+	signaled := make(chan struct{})
+	go func() {
+		defer close(signaled)
+		for _, err := os.Stat(filepath.Join(dir, "loading")); err != nil; _, err = os.Stat(filepath.Join(dir, "loading")) {
+			time.Sleep(time.Millisecond)
+		}
+		_ = os.WriteFile(entry, []byte(versioned(2)), 0o600)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGUSR2)
+		_ = os.WriteFile(filepath.Join(dir, "go"), nil, 0o600)
+	}()
+	host := start(t, entry, with(func(o *rootbridge.Options) { o.ReloadOnSignal = true }))
+	<-signaled
+	eventually(t, "version 2 answers", func() bool { return call[versionAnswer](t, host, "version", nil).Version == 2 })
 }

@@ -40,7 +40,7 @@ type Stats struct {
 	RestartsBy map[string]uint64 `json:"restarts_by"`
 
 	Reloads       uint64 `json:"reloads"`        // that succeeded
-	FailedReloads uint64 `json:"failed_reloads"` // after which the earlier code went on serving
+	FailedReloads uint64 `json:"failed_reloads"` // those that did not, or not in all workers; see Host.Reload
 
 	Workers []WorkerStats `json:"workers"` // those that are ready, in the order in which they became so
 }

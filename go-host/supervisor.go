@@ -2,6 +2,7 @@ package rootbridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -34,36 +35,41 @@ func (d driver) Boot(ctx context.Context, g codeGeneration, why supervisor.Why) 
 	case supervisor.Optional:
 		return d.bootUnchanged(ctx, g)
 	case supervisor.Needed:
-		w, err := d.boot(ctx, g)
-		if err == nil {
-			d.tasks.Go(func() { d.warnOfChanges(w, g) }) // calls need not wait for that
-		}
-		return w, err
-	default:
-		return d.boot(ctx, g)
+		d.tasks.Go(func() { d.warnOfChanges(g) }) // the start need not wait for that
+	case supervisor.Canary:
 	}
+	return d.boot(ctx, g)
 }
 
 // bootUnchanged starts a worker if it loads what its generation has loaded.
 func (d driver) bootUnchanged(ctx context.Context, g codeGeneration) (*worker, error) {
-	if changed := g.Code.hasChanged(); changed != "" {
+	if changed := d.changed(g, optionalAge); changed != "" {
 		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
 	}
 	w, err := d.boot(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	if changed := g.Code.changesMeanwhile(); changed != "" {
+	if changed := d.changed(g, 0); changed != "" {
 		d.discard(w)
 		return nil, fmt.Errorf("%w: %s", supervisor.ErrPinned, changed)
 	}
 	return w, nil
 }
 
-func (d driver) warnOfChanges(w *worker, g codeGeneration) {
-	if changed := g.Code.changesMeanwhile(); changed != "" {
-		d.options.Logger.Warn("a worker was needed and has loaded files that have changed since their generation was loaded",
-			"worker", w.pid(), "generation", g.Number, "file", changed)
+// changed returns the file that keeps a start waiting for a reload, or "": code that has changed, and after a reload that has
+// failed any file. Data may be what the code itself writes. What was seen not longer ago than age is taken for true.
+func (d driver) changed(g codeGeneration, age time.Duration) string {
+	if d.lastRead.Load() != g.Code {
+		return g.Code.changesWithin(0).any
+	}
+	return g.Code.changesWithin(age).code
+}
+
+func (d driver) warnOfChanges(g codeGeneration) {
+	if changed := d.changed(g, neededAge); changed != "" {
+		d.options.Logger.Warn("a worker is needed, and loads files that have changed since their generation was loaded",
+			"generation", g.Number, "file", changed)
 	}
 }
 
@@ -76,6 +82,9 @@ func (h *Host) discard(w *worker) {
 
 // Admit lets calls reach a worker.
 func (d driver) Admit(w *worker) {
+	if d.pool.Broken() != nil {
+		d.options.Logger.Info("calls are taken again", "worker", w.pid())
+	}
 	d.setMethods(slices.Sorted(slices.Values(w.methods)))
 	d.pool.Add(w.slot)
 	w.begin()
@@ -87,7 +96,11 @@ func (d driver) Bar(w *worker) { d.pool.Drain(w.slot) }
 // Drain lets a worker finish the calls that somebody waits for, within Options.DrainTimeout, and ends it.
 func (d driver) Drain(w *worker, reason supervisor.Reason) {
 	w.begin()
-	timer := time.NewTimer(d.options.DrainTimeout)
+	timeout := d.options.DrainTimeout
+	if w.inspector != "" { // it may stand at a breakpoint
+		timeout = endless
+	}
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-w.conn.Quiet():
@@ -123,6 +136,9 @@ func (h *Host) end(w *worker) {
 
 // Break fails calls while no worker becomes ready.
 func (d driver) Break(reason error) {
+	if d.pool.Broken() == nil {
+		d.options.Logger.Error("no worker is running, and each one that is started fails soon: calls fail at once until one is ready", "error", reason)
+	}
 	e := &Error{Code: CodeWorkerUnavailable, Message: "no worker is running, and each one that is started fails soon: " + reason.Error(), err: reason}
 	if last := asError(reason); last != nil {
 		e.Stderr = last.Stderr
@@ -135,9 +151,13 @@ func (d driver) Ready(w *worker, generation int) {
 	d.options.Logger.Info("worker ready", "worker", w.pid(), "generation", generation, "methods", len(w.methods))
 }
 
-// BootFailed logs a start that failed.
+// BootFailed logs a start that failed: one that fails like the one before it for debugging only.
 func (d driver) BootFailed(err error, failures int) {
-	d.options.Logger.Error("a worker did not start", "error", err, "failures", failures)
+	level, text := slog.LevelError, err.Error()
+	if before := d.bootFailure.Swap(&text); failures > 1 && before != nil && *before == text {
+		level = slog.LevelDebug
+	}
+	d.options.Logger.Log(context.Background(), level, "a worker did not start", "error", err, "failures", failures)
 }
 
 // Pinned logs that recycling has to wait.
@@ -162,7 +182,12 @@ func (d driver) Shrunk(w *worker) {
 
 // Reloaded logs a reload's outcome.
 func (d driver) Reloaded(generation int, err error) {
-	if err != nil {
+	var halfway *supervisor.HalfwayError
+	switch {
+	case errors.As(err, &halfway):
+		d.options.Logger.Error("reload failed halfway: the new code serves, but not in all workers", "generation", generation, "error", err)
+		return
+	case err != nil:
 		d.options.Logger.Error("reload failed, the code that was loaded before goes on serving", "generation", generation, "error", err)
 		return
 	}

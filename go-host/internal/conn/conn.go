@@ -306,7 +306,7 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 	c.abandonLocked(call)
 	id := call.id
 	c.mu.Unlock()
-	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason), nil)
+	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason))
 	return true
 }
 
@@ -318,18 +318,18 @@ func (c *Conn) abandonLocked(call *Call) {
 }
 
 // Ping asks the worker for a sign of life, which the handler gets once its event loop has come to it.
-func (c *Conn) Ping() { c.write(frame.Ping, 0, nil, nil) }
+func (c *Conn) Ping() { c.write(frame.Ping, 0, nil) }
 
 // AskStats asks the worker what it uses. The handler gets the answer once the worker's event loop has come to it. A worker
 // that knows no stats never answers, so a missing answer says nothing: only Ping tells a blocked loop.
-func (c *Conn) AskStats() { c.write(frame.Stats, 0, nil, nil) }
+func (c *Conn) AskStats() { c.write(frame.Stats, 0, nil) }
 
 // Goaway tells the worker to finish what it runs and to end. No call can be sent after it.
 func (c *Conn) Goaway() {
 	c.mu.Lock()
 	c.goaway = true
 	c.mu.Unlock()
-	c.write(frame.Goaway, 0, nil, nil)
+	c.write(frame.Goaway, 0, nil)
 }
 
 // Quiet returns a channel that is closed when nobody waits for a call any more.
@@ -417,10 +417,8 @@ func (c *Conn) fail(taken []*Call, err error) {
 	}
 }
 
-// write sends a frame that is not a call. On an ended connection it does nothing.
-func (c *Conn) write(kind frame.Kind, id uint32, meta, payload []byte) {
+// write sends a frame without a payload. On an ended connection it does nothing.
+func (c *Conn) write(kind frame.Kind, id uint32, meta []byte) {
 	c.mu.Lock()
-	c.out.writeAndUnlock(frame.Header{
-		Kind: kind, Encoding: frame.Raw, ID: id, MetaLength: len(meta), PayloadLength: len(payload),
-	}, meta, payload, c.waiting)
+	c.out.writeAndUnlock(frame.Header{Kind: kind, Encoding: frame.Raw, ID: id, MetaLength: len(meta)}, meta, nil, c.waiting)
 }

@@ -375,7 +375,8 @@ func TestCallsOfWhichNothingWasSentAreNotStarted(t *testing.T) {
 		call *conn.Call
 		want error
 	}{"sent": {sent, errEnded}, "half": {half, errEnded}, "unsent": {unsent, conn.ErrNotStarted}} {
-		if <-c.call.Done; !errors.Is(c.call.Err, c.want) {
+		<-c.call.Done
+		if !errors.Is(c.call.Err, c.want) {
 			t.Errorf("%s: %v", name, c.call.Err)
 		}
 	}

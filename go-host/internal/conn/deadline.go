@@ -59,7 +59,7 @@ func (c *Conn) expire() {
 	}
 	c.mu.Unlock()
 	for _, id := range expired {
-		c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reasonDeadline), nil)
+		c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reasonDeadline))
 	}
 }
 

@@ -52,7 +52,7 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		o.mu.Unlock()
 		return
 	}
-	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload)) //nolint:gosec // lengths
+	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
 	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
 	if o.flushing {
 		o.gathered = append(o.gathered, payload...)

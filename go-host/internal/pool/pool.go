@@ -133,13 +133,20 @@ func (p *Pool[T]) useLocked(slot *Slot[T]) {
 	p.noteLoadLocked()
 }
 
-// noteLoadLocked is called after each change of users or waiters.
+// noteLoadLocked is called after each change of users, waiters or slots.
 func (p *Pool[T]) noteLoadLocked() {
 	waiting := p.waiters.Len()
 	p.peak = max(p.peak, p.users+waiting)
-	if isFull := waiting > 0 && waiting >= p.options.QueueLimit; isFull != p.full.Load() {
+	if isFull := p.isFullLocked(waiting); isFull != p.full.Load() {
 		p.full.Store(isFull)
 	}
+}
+
+func (p *Pool[T]) isFullLocked(waiting int) bool {
+	if p.options.QueueLimit == 0 {
+		return !p.closed && p.broken == nil && p.leastLoadedLocked() == nil
+	}
+	return waiting >= p.options.QueueLimit
 }
 
 // TakePeak returns the largest number of users and waiters at a time since it was called last.
@@ -203,6 +210,7 @@ func (p *Pool[T]) Release(slot *Slot[T]) {
 	slot.users--
 	p.users--
 	p.grantLocked()
+	p.noteLoadLocked()
 }
 
 // grantLocked gives free room to waiters.
@@ -236,6 +244,7 @@ func (p *Pool[T]) Add(slot *Slot[T]) {
 	p.slots = append(p.slots, slot)
 	p.broken = nil
 	p.grantLocked()
+	p.noteLoadLocked()
 }
 
 // Drain takes a slot out of use. Its users release it as usual.
@@ -243,6 +252,7 @@ func (p *Pool[T]) Drain(slot *Slot[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	slot.draining = true
+	p.noteLoadLocked()
 }
 
 // Pause keeps new users from a slot until Resume.
@@ -250,6 +260,7 @@ func (p *Pool[T]) Pause(slot *Slot[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	slot.paused = true
+	p.noteLoadLocked()
 }
 
 // Resume lets new users have a slot again.
@@ -258,6 +269,7 @@ func (p *Pool[T]) Resume(slot *Slot[T]) {
 	defer p.mu.Unlock()
 	slot.paused = false
 	p.grantLocked()
+	p.noteLoadLocked()
 }
 
 // Remove drains a slot and forgets it. Its users release it as usual.
@@ -284,6 +296,7 @@ func (p *Pool[T]) Break(err error) {
 	}
 	p.broken = err
 	p.failWaitersLocked(err)
+	p.noteLoadLocked()
 }
 
 // Broken returns the error given to Break, until the next Add.
@@ -311,6 +324,7 @@ func (p *Pool[T]) Close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.failWaitersLocked(ErrClosed)
+	p.noteLoadLocked()
 }
 
 func (p *Pool[T]) failWaitersLocked(err error) {

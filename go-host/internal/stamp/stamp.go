@@ -12,12 +12,17 @@ import (
 // mostFiles bounds a Stamp. What is beyond, in the order of names, does not count.
 const mostFiles = 20_000
 
-// extensions are those of files that make a package's behaviour: code, data that is loaded as code, and templates.
+// extensions are those of files that make a package's behaviour: true for code; false for data that may be loaded as code, and
+// templates.
 var extensions = map[string]bool{
 	".js": true, ".cjs": true, ".mjs": true, ".jsx": true, ".ts": true, ".cts": true, ".mts": true, ".tsx": true,
-	".json": true, ".node": true, ".wasm": true,
-	".hbs": true, ".handlebars": true, ".mustache": true, ".ejs": true, ".pug": true, ".njk": true, ".html": true,
-	".css": true, ".graphql": true, ".sql": true, ".yaml": true, ".yml": true, ".toml": true,
+	".node": true, ".wasm": true,
+	".json": false, ".yaml": false, ".yml": false, ".toml": false, ".graphql": false, ".sql": false,
+	".hbs": false, ".handlebars": false, ".mustache": false, ".ejs": false, ".pug": false, ".njk": false, ".html": false, ".css": false,
+}
+
+func isCode(path string) bool {
+	return extensions[filepath.Ext(path)] || filepath.Base(path) == "package.json"
 }
 
 // Stamp is what a folder's files looked like at one time. The zero Stamp is that of no files.
@@ -66,7 +71,7 @@ func (s Stamp) addFolder(dir string) {
 }
 
 func (s Stamp) add(path string, entry fs.DirEntry) {
-	if entry.IsDir() || !extensions[filepath.Ext(entry.Name())] {
+	if _, counts := extensions[filepath.Ext(entry.Name())]; entry.IsDir() || !counts {
 		return
 	}
 	if info, err := os.Stat(path); err == nil { // not entry.Info: a link may lead elsewhere
@@ -76,13 +81,20 @@ func (s Stamp) add(path string, entry fs.DirEntry) {
 
 // Differs returns a file that is not as it was in an earlier Stamp, or "".
 func (s Stamp) Differs(earlier Stamp) string {
+	return s.differs(earlier, func(string) bool { return true })
+}
+
+// DiffersInCode is Differs for files of code, which no code writes, in place of all.
+func (s Stamp) DiffersInCode(earlier Stamp) string { return s.differs(earlier, isCode) }
+
+func (s Stamp) differs(earlier Stamp, counts func(path string) bool) string {
 	for path, is := range s.files {
-		if was, ok := earlier.files[path]; !ok || was != is {
+		if was, ok := earlier.files[path]; (!ok || was != is) && counts(path) {
 			return path
 		}
 	}
 	for path := range earlier.files {
-		if _, ok := s.files[path]; !ok {
+		if _, ok := s.files[path]; !ok && counts(path) {
 			return path
 		}
 	}

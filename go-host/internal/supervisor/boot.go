@@ -23,12 +23,13 @@ func (s *Supervisor[W, G]) bootLocked(slot *slot[W]) {
 	})
 }
 
-// whyLocked tells a start that could as well wait from one that can't.
+// whyLocked tells a start that could as well wait from one that can't: while others serve, even that of one that has died
+// does rather than load what a reload has refused.
 func (s *Supervisor[W, G]) whyLocked(slot *slot[W]) Why {
 	if slot.member != nil && slot.member.generation == s.generation.Number {
 		return Optional
 	}
-	if slot.member == nil && !slot.died && s.servingLocked() > 0 {
+	if slot.member == nil && (!slot.died || s.refused) && s.servingLocked() > 0 {
 		return Optional
 	}
 	return Needed

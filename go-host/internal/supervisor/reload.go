@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -11,8 +12,23 @@ type reload struct {
 	err  error // set before done is closed
 }
 
+// HalfwayError is the error of a reload whose generation has taken over, while a worker of it does not become ready, which
+// goes on being tried.
+type HalfwayError struct {
+	Generation int
+	Err        error // of the last attempt
+}
+
+func (e *HalfwayError) Error() string {
+	return fmt.Sprintf("generation %d has taken over, but not in all workers: one does not start, and goes on being tried: %v", e.Generation, e.Err)
+}
+
+// Unwrap returns the error of the last attempt.
+func (e *HalfwayError) Unwrap() error { return e.Err }
+
 // Reload replaces every worker by one of a new generation, new before old. It returns when the last one has taken over; or
-// with the error for which the new generation's first worker did not become ready: then nothing has changed. While one
+// with the error for which the new generation's first worker did not become ready: then nothing has changed; or with a
+// HalfwayError. While one
 // reload runs, all who ask for another share the next. The context bounds only the wait: a reload that has begun goes on.
 func (s *Supervisor[W, G]) Reload(ctx context.Context) error {
 	r, err := s.join()
@@ -68,6 +84,9 @@ func (s *Supervisor[W, G]) reload() error {
 	if err == nil {
 		err = s.awaitGeneration(number)
 	}
+	if err != nil && number == s.number() {
+		err = &HalfwayError{number, err}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -87,6 +106,9 @@ func (s *Supervisor[W, G]) proveNext() (int, error) {
 	number := s.number() + 1
 	code, err := s.driver.Next()
 	if err != nil {
+		s.mu.Lock()
+		s.refused = true
+		s.mu.Unlock()
 		return number, err
 	}
 	if !s.takeCanary() {
@@ -103,6 +125,7 @@ func (s *Supervisor[W, G]) proveNext() (int, error) {
 	case err == nil:
 		s.adoptLocked(next, worker)
 	}
+	s.refused = err != nil
 	s.stepAndUnlock()
 	return number, err
 }

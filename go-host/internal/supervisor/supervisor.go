@@ -115,6 +115,7 @@ type Supervisor[W Worker, G any] struct {
 	booting    int // processes that are starting, given up ones too
 	wanted     int // slots that should be filled
 	canary     bool
+	refused    bool // the last reload has failed: what it would have loaded is not to be loaded unasked
 	running    *reload
 	pending    *reload
 	closed     bool
