@@ -20,7 +20,9 @@ type callSettings struct {
 // with returns changed settings. Calls without options are spared the allocation that it costs.
 func (s callSettings) with(options []CallOption) callSettings {
 	for _, option := range options {
-		option(&s)
+		if option != nil {
+			option(&s)
+		}
 	}
 	return s
 }
@@ -31,7 +33,8 @@ func WithTimeout(d time.Duration) CallOption {
 	return func(s *callSettings) { s.timeout = d }
 }
 
-// WithTraceID gives the call an id that comes back on each of its log lines, and that currentCall() tells the function.
+// WithTraceID gives the call an id that comes back on each of its log lines, and that currentCall() tells the function. See
+// Host.Call for how long it may be; a line of the log that has no room for it lacks it.
 func WithTraceID(id string) CallOption {
 	return func(s *callSettings) { s.traceID = id }
 }
@@ -52,8 +55,11 @@ func WithIdempotent() CallOption {
 	return func(s *callSettings) { s.idempotent = true }
 }
 
-// WithReply tells where the call's reply, or its error, came from. reply is set when Call returns.
+// WithReply tells where the call's reply, or its error, came from. reply is set when Call returns; nil is no option at all.
 func WithReply(reply *Reply) CallOption {
+	if reply == nil {
+		return nil
+	}
 	return func(s *callSettings) { *reply = Reply{}; s.reply = reply }
 }
 

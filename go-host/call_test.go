@@ -235,8 +235,21 @@ func TestValuesThatGoCannotEncodeOrDecodeAreClearErrors(t *testing.T) {
 	var number int
 	expectCode(t, host.Call(t.Context(), "echo", "text", &number), rootbridge.CodeUnencodableResult, "*int")
 	expectCode(t, host.Call(t.Context(), "bytes", 3, &number), rootbridge.CodeUnencodableResult, "[]byte")
-	expectCode(t, host.Call(t.Context(), "echo", 1, number), rootbridge.CodeUnencodableResult)
-	expectCode(t, host.Call(t.Context(), strings.Repeat("m", 20_000), nil, nil), rootbridge.CodeInvalidArgument, "2500")
+	expectCode(t, host.Call(t.Context(), "echo", 1, number), rootbridge.CodeInvalidArgument, "int")
+	expectCode(t, host.Call(t.Context(), strings.Repeat("m", 20_000), nil, nil), rootbridge.CodeInvalidArgument, "16256")
+	if err := host.Call(t.Context(), "echo", 1, nil, rootbridge.WithTraceID(strings.Repeat("t", 10_000))); err != nil {
+		t.Errorf("a long trace id: %v", err)
+	}
+	for name, out := range map[string]any{
+		"bytes": (*[]byte)(nil), "message": (*json.RawMessage)(nil), "any": (*any)(nil), "int": (*int)(nil), "value": 7,
+	} {
+		if err := host.Call(t.Context(), "echo", 1, out); rootbridge.CodeOf(err) != rootbridge.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := host.Call(t.Context(), "echo", 1, nil, nil, rootbridge.WithReply(nil)); err != nil {
+		t.Errorf("options that are nil: %v", err)
+	}
 }
 
 func TestOnlyOwnExportsCanBeCalled(t *testing.T) {

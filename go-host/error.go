@@ -33,17 +33,20 @@ const (
 	CodeWorkerCrashed Code = "worker_crashed"
 	// CodeWorkerUnavailable: did not run; no worker is up, and starting one keeps failing. The cause says why.
 	CodeWorkerUnavailable Code = "worker_unavailable"
-	// CodeBootFailed: from Start; the worker or the module did not load.
+	// CodeBootFailed: from Start and Reload; the worker or the module did not load.
 	CodeBootFailed Code = "boot_failed"
-	// CodeDeadlineExceeded: may still be running; the time of the call was over. Also matches context.DeadlineExceeded.
+	// CodeDeadlineExceeded: the time of the call was over. It may still be running, or did not run if that was while it waited:
+	// the message says which. Also matches context.DeadlineExceeded.
 	CodeDeadlineExceeded Code = "deadline_exceeded"
-	// CodeCanceled: may still be running; the caller's context was canceled. Also matches context.Canceled.
+	// CodeCanceled: the caller's context was canceled. It may still be running, or did not run if that was while it waited: the
+	// message says which. Also matches context.Canceled.
 	CodeCanceled Code = "canceled"
 	// CodeQueueTimeout: did not run; it waited in the queue for Options.QueueTimeout.
 	CodeQueueTimeout Code = "queue_timeout"
-	// CodeOverloaded: did not run; Options.QueueLimit calls were waiting already.
+	// CodeOverloaded: did not run; Options.QueueLimit calls were waiting already, or arguments of Options.MaxInFlight bytes held.
 	CodeOverloaded Code = "overloaded"
-	// CodeClosed: the host was closed before the call, or before its end.
+	// CodeClosed: the host was closed before the call, which did not run, or before its end: then it may have run, as the
+	// message says.
 	CodeClosed Code = "closed"
 )
 
@@ -53,7 +56,7 @@ func (c Code) Error() string { return "rootbridge: " + string(c) }
 // CodeOf returns the code of an error of this package, or "" for any other error and nil.
 func CodeOf(err error) Code {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		return e.Code
 	}
 	return ""

@@ -40,6 +40,21 @@ func TestACallThatIsCanceledBecauseOfAnotherCallsErrorIsCanceled(t *testing.T) {
 	}
 }
 
+func TestAHostThatDidNotStartMayBeCalledAndClosed(t *testing.T) {
+	t.Parallel()
+	host, err := rootbridge.Start(t.Context(), rootbridge.Options{Entry: "no-such-file.js"})
+	if err == nil || host != nil {
+		t.Fatalf("it started: %v", err)
+	}
+	expectCode(t, host.Call(t.Context(), "echo", 1, nil), rootbridge.CodeClosed, "did not start")
+	if err := host.Close(); err != nil {
+		t.Error(err)
+	}
+	if code := rootbridge.CodeOf((*rootbridge.Error)(nil)); code != "" {
+		t.Errorf("a nil *Error has the code %q", string(code))
+	}
+}
+
 func TestTheCodeOfACauseIsNotThatOfTheError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

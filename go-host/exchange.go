@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"rootbridge/internal/conn"
@@ -15,6 +16,9 @@ import (
 func (h *Host) call(ctx context.Context, method string, in, out any, settings callSettings) *Error {
 	if e := h.refusal(ctx, in); e != nil { // before any work is done for it
 		return e
+	}
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected out to be a pointer to something, or nil, got a %T", out)}
 	}
 	argument, err := encode(in, h.options.Codec)
 	defer argument.release()
@@ -85,8 +89,8 @@ func (h *Host) isIdempotent(method string) bool {
 // meta builds a call's meta, without the time left, which is known only when it is sent.
 func (h *Host) meta(method string, in, out any, settings callSettings) (frame.CallMeta, *Error) {
 	meta := frame.CallMeta{Method: method, TraceID: settings.traceID, Traceparent: settings.traceparent}
-	if n := len(method) + len(settings.traceID) + len(settings.traceparent); n > maxNames {
-		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id and traceparent of together at most %d bytes, got %d", maxNames, n)}
+	if n := len(method) + len(settings.traceID) + len(settings.traceparent); n > sureNames && len(frame.AppendCallMeta(nil, meta)) > maxNames {
+		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id and traceparent of together at most %d bytes as JSON, got %d", maxNames, n)}
 	}
 	convention := settings.convention.forArgument(in)
 	if convention != h.options.Convention {
@@ -99,8 +103,11 @@ func (h *Host) meta(method string, in, out any, settings callSettings) (frame.Ca
 	return meta, nil
 }
 
-// maxNames keeps a call's meta within frame.MaxMeta even if every byte is written as \u00xx.
-const maxNames = 2_500
+// maxNames leaves room in frame.MaxMeta for the rest of a call's meta. Of sureNames bytes each may be written as \u00xx.
+const (
+	maxNames  = frame.MaxMeta - 128
+	sureNames = maxNames / 6
+)
 
 // forArgument lets a list of type Args be spread, whatever the default says.
 func (c Convention) forArgument(in any) Convention {
@@ -165,7 +172,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 // take turns an answer into the call's outcome.
 func (h *Host) take(answer *conn.Call, out any) *Error {
 	if answer.Kind == frame.Error {
-		return parseError(answer.Payload)
+		return answered(parseError(answer.Payload))
 	}
 	if answer.Encoding == frame.Reserved || answer.Encoding == frame.MsgPack && h.options.Codec != MsgPack {
 		return &Error{Code: CodeProtocolError, Message: fmt.Sprintf("the worker sent a result of the encoding %s, which the host did not offer; the function ran", answer.Encoding)}
@@ -178,6 +185,15 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 		return &Error{Code: CodeUnencodableResult, Message: fmt.Sprintf("the result (%s) can't be decoded into %T: %v", answer.Encoding, out, err), err: err}
 	}
 	return nil
+}
+
+// answered keeps a worker from answering a call with what is no error of a call.
+func answered(e *Error) *Error {
+	if e.Code == "" || e.Code == CodeBootFailed {
+		e.Message = fmt.Sprintf("the worker answered with the code %q, which is none of a call: %s", string(e.Code), e.Message)
+		e.Code = CodeProtocolError
+	}
+	return e
 }
 
 func (h *Host) queueError(ctx context.Context, limit limit, err error) *Error {

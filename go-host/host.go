@@ -127,8 +127,13 @@ func (h *Host) abort() {
 // *json.RawMessage gets JSON.
 //
 // The context's deadline and cancellation end the call for the caller at once; the function sees them as
-// currentCall().signal. Every error is an *Error, with any code but boot_failed.
+// currentCall().signal. method, trace id and traceparent have room for 16,000 bytes together.
+//
+// Every error is an *Error, with any code but boot_failed. On a nil Host, which Start returns with its error, it is closed.
 func (h *Host) Call(ctx context.Context, method string, in, out any, options ...CallOption) error {
+	if h == nil {
+		return &Error{Code: CodeClosed, Method: method, Message: "the host did not start: Start's error says why; the call did not run"}
+	}
 	settings := callSettings{timeout: h.options.CallTimeout, convention: h.options.Convention, idempotent: h.isIdempotent(method)}
 	if len(options) > 0 {
 		settings = settings.with(options)
@@ -162,8 +167,11 @@ func (h *Host) setMethods(methods []string) {
 }
 
 // Close shuts the host down within Options.DrainTimeout; see Shutdown. It returns nil when every call in flight had ended
-// by then.
+// by then, and for a nil Host, which Start returns with its error.
 func (h *Host) Close() error {
+	if h == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.options.DrainTimeout)
 	defer cancel()
 	return h.Shutdown(ctx)

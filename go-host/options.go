@@ -15,7 +15,7 @@ import (
 )
 
 // Options says what to run and within which bounds. Only one of Entry, Source and Command is required; everything else
-// has a default.
+// has a default. Numbers and times below zero are refused where nothing else is said of them.
 type Options struct {
 	// Entry is the JavaScript (or, on Node 22.18 and newer, TypeScript) file or package folder whose exports are called.
 	// A relative path is relative to the program's working directory.
@@ -43,11 +43,11 @@ type Options struct {
 	MinWorkers int
 
 	// MaxDraining is how many workers that were replaced may be finishing their calls at a time; the next replacement waits
-	// for one of them. Default: Workers.
+	// for one of them. Default: Workers. At most 65,536.
 	MaxDraining int
 
 	// Concurrency is how many calls one worker runs at a time. Default 16: one Node interleaves calls that wait for
-	// something. Use 1 for code that is not safe to interleave.
+	// something. Use 1 for code that is not safe to interleave. At most 65,536.
 	Concurrency int
 
 	// Node is the node executable, a path or a name on the PATH. Default: node on the PATH, else /nodejs/bin/node.
@@ -59,7 +59,8 @@ type Options struct {
 	// Env lists further environment variables, as KEY=value; a later one wins. Default: none.
 	Env []string
 
-	// ReplaceEnv makes Env the whole environment, in place of an addition to the program's own.
+	// ReplaceEnv makes Env the whole environment, in place of an addition to the program's own; but for ROOTBRIDGE_WORKER, by
+	// which a worker's descendants are found.
 	ReplaceEnv bool
 
 	// Codec is how values are encoded. Default JSON.
@@ -108,11 +109,12 @@ type Options struct {
 	// MaxHeap is the size in bytes of a worker's JavaScript heap at which Node gives up (--max-old-space-size, unless NodeArgs
 	// or NODE_OPTIONS has it). A worker that stays near it is replaced before. Default: in a container with a memory limit, an
 	// equal share of three quarters of that for as many workers as there can be at a time, if it is less than Node's own
-	// default; else Node's own.
+	// default; else Node's own. At least 8 MiB, below which Node does not start; the share is never less than 64 MiB, so that
+	// many workers in a small container may have more together than it has.
 	MaxHeap int64
 
-	// MaxRSS is the resident memory in bytes beyond which a worker is replaced; at twice as much it is killed at once.
-	// Default 0: no limit.
+	// MaxRSS is the resident memory in bytes beyond which a worker is replaced; at twice as much it is killed at once, whatever
+	// it runs. Default 0: no limit.
 	MaxRSS int64
 
 	// Heartbeat is how often workers are asked for a sign of life, for memory and event-loop utilization. One that does not
@@ -239,7 +241,7 @@ func (o Options) check() error {
 		checkRange("MaxCalls", o.MaxCalls, 0, math.MaxInt),
 		checkRange("MaxLifetime", o.MaxLifetime, 0, 1<<62),
 		checkRange("MaxIdleTime", o.MaxIdleTime, 0, 1<<62),
-		checkRange("MaxHeap", o.MaxHeap, 0, 1<<50),
+		checkMaxHeap(o.MaxHeap),
 		checkRange("MaxRSS", o.MaxRSS, 0, 1<<50),
 		checkRange("MaxInFlight", o.MaxInFlight, 0, math.MaxInt),
 		o.checkMaxPayload(),
@@ -248,6 +250,16 @@ func (o Options) check() error {
 		checkConvention("Options.Convention", o.Convention),
 		checkEnv(o.Env),
 	)
+}
+
+// smallestHeap is the heap, in bytes, below which Node crashes before any code runs.
+const smallestHeap = 8 << 20
+
+func checkMaxHeap(bytes int64) error {
+	if bytes == 0 {
+		return nil
+	}
+	return checkRange("MaxHeap", bytes, smallestHeap, 1<<50)
 }
 
 func checkRange[T int | int64 | time.Duration](name string, value, least, most T) error {
