@@ -2,6 +2,9 @@ module rootbridge
 
 go 1.25
 
-require github.com/vmihailenco/msgpack/v5 v5.4.1
+require (
+	github.com/vmihailenco/msgpack/v5 v5.4.1
+	go.uber.org/goleak v1.3.0
+)
 
 require github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect

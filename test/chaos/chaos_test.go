@@ -3,19 +3,20 @@ package main
 import (
 	"flag"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 var testSeed = flag.Uint64("seed", rand.Uint64N(1_000_000), "decides what happens in which order")
 
-// TestMain makes this binary its own trial.
+// TestMain makes this binary its own trial, and fails when a test has left a goroutine.
 func TestMain(m *testing.M) {
 	if runTrial() {
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func TestNoCallIsLostAndNothingIsLeftWhateverHappens(t *testing.T) {

@@ -2,7 +2,10 @@ module chaos
 
 go 1.25
 
-require rootbridge v0.0.0
+require (
+	go.uber.org/goleak v1.3.0
+	rootbridge v0.0.0
+)
 
 require (
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
