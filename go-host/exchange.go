@@ -72,8 +72,9 @@ func (h *Host) attempt(ctx context.Context, meta frame.CallMeta, argument payloa
 	}
 	answer, again, sent := h.exchange(ctx, limit.requeued(), meta, argument, settings.reply)
 	if !sent {
-		e.Message += "; it was not run again: " + again.Message
-		return nil, e
+		failed := *e // other calls have it, too
+		failed.Message += "; it was not run again: " + again.Message
+		return nil, &failed
 	}
 	h.counters.retried.Add(1)
 	if settings.reply != nil {

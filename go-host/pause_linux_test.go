@@ -138,7 +138,7 @@ func TestACallWhoseTimePassesWhileItWaitsNeverRuns(t *testing.T) {
 	}
 	release := filepath.Join(t.TempDir(), "release")
 	program := startProgram(t, "queueing", "ROOTBRIDGE_TEST_RELEASE="+release)
-	for program.ask(t, "begun") < waiters {
+	for program.ask(t, "queued") < waiters {
 	}
 	_ = syscall.Kill(program.pid, syscall.SIGSTOP)
 	writeFile(t, filepath.Dir(release), filepath.Base(release), "")
@@ -167,10 +167,10 @@ func playQueueing() {
 	for host.Stats().InFlight == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	var begun atomic.Int64
+	var ended atomic.Int64
 	for range waiters {
 		calling.Go(func() {
-			begun.Add(1)
+			defer ended.Add(1)
 			err := host.Call(context.Background(), "run", nil, nil, rootbridge.WithTimeout(waitersTime))
 			if err != nil && !errors.Is(err, rootbridge.CodeDeadlineExceeded) {
 				panic(err)
@@ -178,8 +178,8 @@ func playQueueing() {
 		})
 	}
 	answer(func(question string) (n int) {
-		if question == "begun" {
-			return int(begun.Load())
+		if question == "queued" {
+			return host.Stats().Queued + int(ended.Load())
 		}
 		calling.Wait()
 		if err := host.Call(context.Background(), "count", nil, &n); err != nil {
