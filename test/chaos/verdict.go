@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rootbridge"
@@ -53,7 +54,7 @@ func (l *life) fault(c *call, a answer, err error) (*rootbridge.Error, error) {
 		return e, errors.New("errors.Is does not find the code")
 	case !slices.Contains(c.allowed, e.Code) && !l.excuses.cover(e.Code, c.began, c.ended):
 		return e, errors.New("no fault explains this code")
-	case e.Code == rootbridge.CodeWorkerCrashed && l.isIdempotent(c) && !c.reply.Retried:
+	case e.Code == rootbridge.CodeWorkerCrashed && l.isIdempotent(c) && !c.reply.Retried && !strings.Contains(e.Message, "not run again"):
 		return e, errors.New("it may run twice, and was not retried")
 	}
 	return e, nil
