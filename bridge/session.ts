@@ -297,9 +297,7 @@ export class Session {
       this.#log(undefined, "error", error.stack ?? error.message);
       return;
     }
-    const goaway = { reason: error.message.slice(0, 1_024), lastId: this.#lastId };
-    this.#connection.send(Kind.Goaway, 0, encodeGoaway(goaway), EMPTY);
-    this.#connection.sendError(0, error);
+    this.#sayLast(error);
     this.#connection.flush();
     this.#state = "failing";
     if (this.#answers.inFlight === 0) this.#end(FAILED);
@@ -308,11 +306,21 @@ export class Session {
 
   #onExitCalled(call: Error): number | undefined {
     if (this.#state === "ended") return undefined;
-    const loading = this.#state === "loading";
+    const state = this.#state;
+    const loading = state === "loading";
     this.#state = "ended";
     this.#flushPrints();
-    this.#connection.sendError(0, describeExitCall(call, loading));
+    const error = describeExitCall(call, loading);
+    if (state === "ready") this.#sayLast(error);
+    else this.#connection.sendError(0, error);
     return loading ? FAILED : undefined;
+  }
+
+  /** Calls that were sent but not started can go to another worker: this end is not theirs. */
+  #sayLast(error: ErrorObject): void {
+    const goaway = { reason: error.message.slice(0, 1_024), lastId: this.#lastId };
+    this.#connection.send(Kind.Goaway, 0, encodeGoaway(goaway), EMPTY);
+    this.#connection.sendError(0, error);
   }
 
   #onExit(): void {

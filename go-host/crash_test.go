@@ -57,6 +57,29 @@ func TestAnExceptionArrivesWhole(t *testing.T) {
 	}
 }
 
+func TestACallThatWaitsBehindAnothersLeftoversGoesToAnotherWorker(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]string{
+		"a handler that exits": `process.on('uncaughtException', () => process.exit(1));
+			const leftover = () => setImmediate(() => { busy(300); throw new Error('leftover'); });`,
+		"process.exit": `const leftover = () => setImmediate(() => { busy(300); process.exit(0); });`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := start(t, code+`
+				const busy = (ms) => { const end = Date.now() + ms; while (Date.now() < end); };
+				export const bad = () => { leftover(); return 'answered'; };
+				export const ok = (value) => value;`)
+			if got := call[string](t, host, "bad", nil); got != "answered" {
+				t.Errorf("got %q", got)
+			}
+			if got := call[int](t, host, "ok", 1); got != 1 {
+				t.Errorf("got %d", got)
+			}
+		})
+	}
+}
+
 func TestADyingWorkerFailsItsCallWithTheReasonAndIsReplaced(t *testing.T) {
 	t.Parallel()
 	for method, words := range map[string][]string{

@@ -82,6 +82,33 @@ describe("a worker that dies", { concurrency: true }, () => {
   });
 });
 
+/** What a module does about errors, and what a call leaves behind: it holds the loop once the answer is out. */
+const leftovers = {
+  "a handler that exits": [
+    "process.on('uncaughtException', () => process.exit(1));",
+    "setImmediate(() => { busy(300); throw new Error('leftover'); });",
+  ],
+  "a rejection that is thrown on": [
+    "process.on('unhandledRejection', (error) => { throw error; });",
+    "setImmediate(() => { busy(300); Promise.reject(new Error('leftover')); });",
+  ],
+  "process.exit": ["", "setImmediate(() => { busy(300); process.exit(0); });"],
+  "process.exit in a microtask": ["", "queueMicrotask(() => process.exit(7));"],
+};
+
+for (const [what, [handler, leftover]] of Object.entries(leftovers)) {
+  test(`a call that waits behind another's leftovers goes to another worker: ${what}`, async (t) => {
+    const source = `${handler}
+      const busy = (ms) => { const end = Date.now() + ms; while (Date.now() < end); };
+      export const bad = () => { ${leftover} return "answered"; };
+      export const ok = (value) => value;`;
+    const host = await startHost(t, { source });
+    assert.equal(await host.call("bad"), "answered");
+    assert.equal(await host.call("ok", 1), 1);
+    assert.deepEqual(host.stats().failed, {});
+  });
+}
+
 describe("inTurn", { concurrency: true }, () => {
   test("keeps the next calls away from a worker that is about to die", async (t) => {
     const host = await startHost(t, { inTurn: true });
