@@ -1,12 +1,13 @@
 import { extname } from "node:path";
 import { Code, type ErrorObject } from "../protocol/error.ts";
+import { linesOf, matches, sliceText, startsWith } from "../protocol/methods.ts";
 import { EntryError } from "./entry.ts";
-import { nativeProcess } from "./intrinsics.ts";
+import { nativeProcess, SafeSet } from "./intrinsics.ts";
 import { fileOf, findSyntaxPlace, type Suspect } from "./syntax-place.ts";
 import { describeThrown } from "./thrown.ts";
 import { lastLoadedUrl, sourceUrl } from "./virtual.ts";
 
-const TYPESCRIPT: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".tsx"]);
+const TYPESCRIPT: ReadonlySet<string> = new SafeSet([".ts", ".mts", ".cts", ".tsx"]);
 
 /** Describes why the code did not load: where, what, and what to do where that is known. */
 export function describeBootError(thrown: unknown, entry: string, source?: string): ErrorObject {
@@ -24,7 +25,7 @@ export function describeBootError(thrown: unknown, entry: string, source?: strin
 /** Puts the place of an ES module's syntax error before its stack, where CommonJS's have it. */
 function addSyntaxPlace(error: ErrorObject, entry: string, source: string | undefined): void {
   const { stack = "" } = error;
-  const fromModule = /\b(compileSourceTextModule|moduleStrategy)\b/.test(stack);
+  const fromModule = matches(/\b(compileSourceTextModule|moduleStrategy)\b/, stack);
   if (!fromModule || placeOf(stack) !== "") return;
   const place = findSyntaxPlace(suspectFor(entry, source));
   if (place) error.stack = `${place}\n\n${stack}`;
@@ -37,10 +38,13 @@ function suspectFor(entry: string, source: string | undefined): Suspect {
   return { file: file ?? entry };
 }
 
+const FILE_SCHEME = "file://";
+
 /** The `FILE:LINE` that a syntax error's stack begins with; its message says nothing of the place. */
 function placeOf(stack: string | undefined): string {
-  const first = stack?.split("\n", 1)[0] ?? "";
-  return /:\d+$/.test(first) ? `${first.replace(/^file:\/\//, "")}: ` : "";
+  const first = linesOf(stack ?? "")[0] ?? "";
+  if (!matches(/:\d+$/, first)) return "";
+  return `${startsWith(first, FILE_SCHEME) ? sliceText(first, FILE_SCHEME.length) : first}: `;
 }
 
 function adviceFor(error: ErrorObject, entry: string): string | undefined {
@@ -53,7 +57,7 @@ function adviceFor(error: ErrorObject, entry: string): string | undefined {
   }
   if (
     error.name === "SyntaxError" &&
-    /import statement|'export'|import\.meta|await is only valid/.test(error.message)
+    matches(/import statement|'export'|import\.meta|await is only valid/, error.message)
   ) {
     return 'It looks like an ES module: name it .mjs, or put "type": "module" into its package.json.';
   }

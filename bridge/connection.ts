@@ -9,7 +9,7 @@ import {
 } from "../protocol/frame.ts";
 import { encodeLog, type LogMeta } from "../protocol/message.ts";
 import type { Input } from "./input.ts";
-import { Buffer } from "./intrinsics.ts";
+import { Buffer, min } from "./intrinsics.ts";
 import { Output } from "./output.ts";
 
 /** What a Connection tells. */
@@ -58,7 +58,7 @@ export class Connection {
 
   /** Largest payload that the host accepts, in bytes. */
   set hostMaxPayload(bytes: number) {
-    this.#maxError = Math.min(MAX_ERROR, bytes);
+    this.#maxError = min(MAX_ERROR, bytes);
   }
 
   /** Reads a piece of input. Answers that come while it is worked on go out together. */

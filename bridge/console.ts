@@ -1,11 +1,21 @@
 import { parseJson } from "../protocol/codec.ts";
 import { textOf } from "../protocol/error.ts";
 import { Encoding, MAX_LOG } from "../protocol/frame.ts";
+import { filterList } from "../protocol/list.ts";
 import type { LogLevel, LogMeta, LogSource } from "../protocol/message.ts";
-import { indexOf, subarray } from "../protocol/methods.ts";
+import { indexOf, lowerCase, matches, subarray } from "../protocol/methods.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
 import { type Call, runningCall } from "./current-call.ts";
-import { apply, Buffer, defineProperty, nativeProcess, nextTick } from "./intrinsics.ts";
+import {
+  apply,
+  Buffer,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  keysOf,
+  min,
+  nativeProcess,
+  nextTick,
+} from "./intrinsics.ts";
 import { encodeRecord, LEFT_OUT } from "./log-record.ts";
 
 /** Takes log lines of at most maxLine bytes. */
@@ -30,6 +40,8 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
   timeEnd: "info",
   timeLog: "info",
 };
+const { isView } = ArrayBuffer;
+const { assign } = Object;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
@@ -44,7 +56,7 @@ let consoleLevel: LogLevel | undefined;
  * the process's end.
  */
 export function capturePrints(sink: LogSink, maxPayload: number): () => void {
-  maxLine = Math.min(MAX_LOG, maxPayload);
+  maxLine = min(MAX_LOG, maxPayload);
   captureConsole();
   const stdout = new LineSplitter("stdout", "info", sink);
   const stderr = new LineSplitter("stderr", "warn", sink);
@@ -61,7 +73,7 @@ let streamsPatched = false;
 /** Keeps each method's own work (formats, groups, tables, stacks) and only notes its level meanwhile. */
 function captureConsole(): void {
   const methods = console as unknown as Record<string, unknown>;
-  for (const name of Object.keys(LEVELS)) {
+  for (const name of keysOf(LEVELS)) {
     const original = methods[name];
     const level = LEVELS[name];
     if (typeof original !== "function" || level === undefined) continue;
@@ -102,7 +114,7 @@ function named<Fn extends (...args: never[]) => unknown>(name: string, fn: Fn): 
 
 /** Patches the stream when it is first asked for: making it costs start-up time. */
 function captureStream(name: "stdout" | "stderr", lines: LineSplitter): void {
-  const descriptor = Object.getOwnPropertyDescriptor(nativeProcess, name);
+  const descriptor = getOwnPropertyDescriptor(nativeProcess, name);
   const getStream = descriptor?.get;
   if (!getStream) {
     patchStream(nativeProcess[name], lines);
@@ -130,7 +142,7 @@ function patchStream(stream: NodeJS.WriteStream, lines: LineSplitter): void {
     return true;
   };
   const end = (chunk?: unknown, encoding?: unknown, callback?: unknown): NodeJS.WriteStream => {
-    const ended = [chunk, encoding, callback].find((part) => typeof part === "function");
+    const ended = filterList([chunk, encoding, callback], (part) => typeof part === "function")[0];
     if (chunk !== undefined && chunk !== null && typeof chunk !== "function")
       write(chunk, encoding);
     if (ended) nextTick(ended as () => void);
@@ -142,15 +154,14 @@ function patchStream(stream: NodeJS.WriteStream, lines: LineSplitter): void {
 
 function bytesToPrint(chunk: unknown, encoding: unknown): string | Uint8Array {
   if (typeof chunk === "string") {
-    const plain = typeof encoding !== "string" || /^utf-?8$/i.test(encoding);
+    const plain = typeof encoding !== "string" || matches(/^utf-?8$/i, encoding);
     return plain ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
   }
-  if (ArrayBuffer.isView(chunk))
-    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  if (isView(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   const error = new TypeError(
     `The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or DataView. Received ${typeof chunk}`,
   );
-  throw Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
+  throw assign(error, { code: "ERR_INVALID_ARG_TYPE" });
 }
 
 /** Turns what is written to a stream into lines. */
@@ -260,7 +271,7 @@ function metaOf(level: LogLevel, source: LogSource, call: Call | undefined): Log
 /** A line of at most `limit` bytes, saying how many are missing. */
 function cut(line: Buffer, missing: number, limit = maxLine): Buffer {
   if (missing === 0 && line.length <= limit) return line;
-  const kept = Math.min(line.length, limit - 40);
+  const kept = min(line.length, limit - 40);
   const note = ` … (${line.length - kept + missing} more bytes)`;
   return Buffer.concat([subarray(line, 0, kept), Buffer.from(note)]);
 }
@@ -301,7 +312,7 @@ function jsonLevel(line: Buffer): LogLevel | undefined {
 }
 
 function levelOf(level: unknown): LogLevel | undefined {
-  if (typeof level === "string") return NAMED_LEVELS[level.toLowerCase()];
+  if (typeof level === "string") return NAMED_LEVELS[lowerCase(level)];
   if (typeof level !== "number") return undefined;
   if (level < 30) return "debug";
   if (level < 40) return "info";

@@ -1,10 +1,13 @@
 import type { CurrentCall } from "../protocol/current-call.ts";
 import type { Encoding } from "../protocol/frame.ts";
 import type { CallMeta, CancelMeta, LogLevel } from "../protocol/message.ts";
+import { execPattern } from "../protocol/methods.ts";
 import {
   AsyncLocalStorage,
+  abort,
   defineProperty,
   epochNow,
+  max,
   NativeAbortController,
   NativeDate,
 } from "./intrinsics.ts";
@@ -48,7 +51,7 @@ export class Call {
   }
 
   get traceId(): string | undefined {
-    return this.#traceId ?? this.traceparent?.split("-")[1];
+    return this.#traceId ?? traceIdOf(this.traceparent);
   }
 
   get deadline(): Date | undefined {
@@ -57,7 +60,7 @@ export class Call {
 
   timeLeft(): number {
     if (this.#deadline === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(0, this.#deadline - epochNow());
+    return max(0, this.#deadline - epochNow());
   }
 
   /** Made only when asked for: few calls look at it. */
@@ -81,7 +84,7 @@ export class Call {
       reason === "deadline_exceeded"
         ? new DOMException(`the caller's deadline for "${this.method}" is over`, "TimeoutError")
         : new DOMException(`the caller of "${this.method}" went away`, "AbortError");
-    this.#controller?.abort(error);
+    if (this.#controller) abort(this.#controller, error);
   }
 
   /** What currentCall() returns. */
@@ -89,6 +92,11 @@ export class Call {
     this.#view ??= viewOf(this);
     return this.#view;
   }
+}
+
+/** A traceparent is version, trace id, parent id and flags, with dashes between them. */
+function traceIdOf(traceparent = ""): string | undefined {
+  return execPattern(/^[^-]*-([^-]*)/, traceparent)?.[1];
 }
 
 function viewOf(call: Call): CurrentCall {

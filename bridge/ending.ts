@@ -1,9 +1,10 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
-import { defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
+import { apply, defineProperty, exitProcess, nativeProcess } from "./intrinsics.ts";
 import { keepListening } from "./listeners.ts";
 import { describeThrown } from "./thrown.ts";
 
 const { captureStackTrace } = Error;
+const { listenerCount, on: addListener, removeListener } = nativeProcess;
 /** How long calls may still run after an uncaught error, in milliseconds. */
 export const FAILING_GRACE = 1_000;
 
@@ -20,6 +21,7 @@ export interface EndingHandlers {
 /** Watches for the ways in which user code ends the process. Code with handlers of its own keeps Node's semantics. */
 export function watchEndings(handlers: EndingHandlers): void {
   watchExitCalls(handlers);
+  guardFatal(handlers);
   keepListening("uncaughtExceptionMonitor", fatalMonitor(handlers));
   keepListening("exit", () => handlers.onExit());
 }
@@ -30,9 +32,44 @@ export function watchEndings(handlers: EndingHandlers): void {
  */
 function fatalMonitor(handlers: EndingHandlers) {
   return (_error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
-    if (nativeProcess.listenerCount("uncaughtException") > 0) return;
-    nativeProcess.once("uncaughtException", (error: unknown) => onFatal(handlers, error, origin));
+    if (hasHandler()) return;
+    const listener = (error: unknown): void => {
+      apply(removeListener, nativeProcess, ["uncaughtException", listener]);
+      onFatal(handlers, error, origin);
+    };
+    apply(addListener, nativeProcess, ["uncaughtException", listener]);
   };
+}
+
+function hasHandler(): boolean {
+  return apply(listenerCount, nativeProcess, ["uncaughtException"]) > 0;
+}
+
+/** What Node calls with each fatal error; where it throws, the process ends with 7 and without a word. */
+type FatalException = (error: unknown, fromPromise: boolean) => boolean;
+
+/**
+ * Node tells of a fatal error through process.emit, which user code may have replaced by one that throws. A handler of
+ * user code may throw too: then that is the error to tell.
+ */
+function guardFatal(handlers: EndingHandlers): void {
+  const runtime = nativeProcess as unknown as { _fatalException: FatalException };
+  const original = runtime._fatalException;
+  const guarded: FatalException = (error, fromPromise) => {
+    try {
+      return apply(original, nativeProcess, [error, fromPromise]);
+    } catch (second) {
+      const origin = fromPromise ? "unhandledRejection" : "uncaughtException";
+      if (hasHandler()) onFatal(handlers, second, "uncaughtException");
+      else onFatal(handlers, error, origin);
+      return true;
+    }
+  };
+  defineProperty(runtime, "_fatalException", {
+    value: guarded,
+    writable: true,
+    configurable: true,
+  });
 }
 
 /** A worker that can't even say why it ends must not stay. */
@@ -57,6 +94,7 @@ function watchExitCalls(handlers: EndingHandlers): void {
     const call = new Error(`process.exit(${shown}) was called`);
     captureStackTrace(call, exit);
     const replaced = handlers.onExitCalled(call);
+    handlers.onExit(); // the event for it may not come: process.emit may be user code's
     return exitProcess(replaced ?? (code as number));
   };
   defineProperty(nativeProcess, "exit", {

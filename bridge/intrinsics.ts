@@ -11,7 +11,7 @@ import { types } from "node:util";
 import v8 from "node:v8";
 import { textOf } from "../protocol/error.ts";
 import { readProperty } from "../protocol/field.ts";
-import { withoutPrototype } from "../protocol/prototype.ts";
+import { SafeMap, SafeSet, shielded } from "../protocol/shielded.ts";
 
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const get: typeof Reflect.get = Reflect.get;
@@ -22,6 +22,7 @@ export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
 
 export const defineProperty: typeof Object.defineProperty = Object.defineProperty;
 export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
+export const keysOf: typeof Object.keys = Object.keys;
 
 export const isArray: typeof Array.isArray = Array.isArray;
 
@@ -38,17 +39,36 @@ export const writeSync: typeof fs.writeSync = fs.writeSync;
 
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
+/** A timer that keeps no process. */
+export function setIdleTimeout(callback: () => void, milliseconds: number): void {
+  apply(unref, setTimeout(callback, milliseconds), []);
+}
 
 export { Buffer } from "../protocol/methods.ts";
 /** Sockets, maps and storages of the worker's own, whose methods stay what they are. */
 export const Socket: typeof net.Socket = shielded(net.Socket);
-export const SafeMap: MapConstructor = shielded(Map);
+export { SafeMap, SafeSet };
 export const AsyncLocalStorage: typeof NodeAsyncLocalStorage = shielded(NodeAsyncLocalStorage);
 export const NativePromise: PromiseConstructor = Promise;
 export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promise.prototype
   .then as never;
 export const NativeDate: DateConstructor = Date;
 export const NativeAbortController: typeof AbortController = AbortController;
+/** Aborts a controller's signal. */
+export function abort(controller: AbortController, reason: unknown): void {
+  apply(nativeAbort, controller, [reason]);
+}
+const nativeAbort = AbortController.prototype.abort;
+const unref = timerMethods().unref;
+
+function timerMethods(): NodeJS.Timeout {
+  const timer = setTimeout(() => {}, 0);
+  clearTimeout(timer);
+  return timer;
+}
+
+export const max: typeof Math.max = Math.max;
+export const min: typeof Math.min = Math.min;
 
 /** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
 export const nativeProcess: NodeJS.Process = globalThis.process;
@@ -68,6 +88,8 @@ const reallyExit = (nativeProcess as unknown as { reallyExit: typeof exit }).rea
 );
 
 const resolved = Promise.resolve();
+/** Its own, so that `then` does not ask Promise.prototype which class it makes. */
+defineProperty(resolved, "constructor", { value: undefined });
 
 /** Runs a callback once the microtasks queued so far are done. */
 export function afterMicrotasks(callback: () => void): void {
@@ -95,24 +117,6 @@ export function writeStderr(text: string): void {
     writeSync(2, text);
   } catch {
     // There is nowhere left to say so.
-  }
-}
-
-type Class = abstract new (...args: never[]) => object;
-
-/** A subclass with its own copy of everything that it inherits: stubs on the prototypes, as of tests, don't reach it. */
-function shielded<Base extends Class>(base: Base): Base {
-  const Shielded = class extends (base as unknown as new () => object) {};
-  for (let from: object | null = base.prototype; from; from = getPrototypeOf(from)) {
-    if (from !== Object.prototype) copyMissing(from, Shielded.prototype);
-  }
-  return Shielded as unknown as Base;
-}
-
-function copyMissing(from: object, to: object): void {
-  for (const key of ownKeys(from)) {
-    const property = getOwnPropertyDescriptor(from, key);
-    if (property && !hasOwn(to, key)) defineProperty(to, key, withoutPrototype(property));
   }
 }
 

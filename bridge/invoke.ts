@@ -1,4 +1,5 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
+import { joinTexts, sliceList } from "../protocol/list.ts";
 import type { Convention } from "../protocol/message.ts";
 import { type Call, runInCall } from "./current-call.ts";
 import {
@@ -104,10 +105,9 @@ export class Invoker {
 
   #await(call: Call, value: unknown, then: unknown): void {
     // A promise that brings its own then, as bluebird's or a lazy one, is resolved by the standard's rules for thenables.
+    const isOwn = then !== nativeThen && then !== NativePromise.prototype.then;
     const promise =
-      then === nativeThen && isPromise(value)
-        ? value
-        : new NativePromise<unknown>((resolve) => resolve(value));
+      isPromise(value) && !isOwn ? value : new NativePromise<unknown>((resolve) => resolve(value));
     apply(nativeThen, promise, [
       (result: unknown) => this.#fulfilled(call, result),
       (thrown: unknown) => this.#thrown(call, thrown),
@@ -127,7 +127,8 @@ export class Invoker {
 
   #notFound(method: string, miss: Miss): ErrorObject {
     const names = this.methods();
-    const known = names.length > 0 ? names.slice(0, 20).join(", ") : "nothing that is callable";
+    const known =
+      names.length > 0 ? joinTexts(sliceList(names, 0, 20), ", ") : "nothing that is callable";
     const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
     const what = miss.found
       ? `"${method}" is exported but is of type ${miss.found}`

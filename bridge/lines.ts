@@ -13,6 +13,7 @@ import {
   clearTimeout,
   exitProcess,
   isArray,
+  min,
   nativeProcess,
   SafeMap,
   setTimeout,
@@ -161,7 +162,7 @@ export class LineMode implements Answers {
       call.cancel("deadline_exceeded");
       this.error(call, deadlineExceeded(call.method, timeout));
     };
-    slot.timer = setTimeout(expire, Math.min(timeout, LONGEST_TIMER));
+    slot.timer = setTimeout(expire, min(timeout, LONGEST_TIMER));
   }
 
   result(call: Call, value: unknown): void {
@@ -253,7 +254,9 @@ export class LineMode implements Answers {
   }
 
   #answerAll(errorFor: (method: string) => ErrorObject): void {
-    for (const call of [...this.#slotOf.keys()]) this.error(call, errorFor(call.method));
+    this.#slotOf.forEach((_slot, call) => {
+      this.error(call, errorFor(call.method));
+    });
   }
 }
 

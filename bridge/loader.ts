@@ -1,5 +1,7 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { startsWith } from "../protocol/methods.ts";
+import { withoutPrototype } from "../protocol/prototype.ts";
 import { isModule, resolveEntry } from "./entry.ts";
 import { getPrototypeOf, isPromise, Module, nativeProcess, ownKeys } from "./intrinsics.ts";
 import {
@@ -13,6 +15,8 @@ import {
 
 const objectPrototype: object = Object.prototype;
 
+// Promises are awaited before they are returned: else their `then` would be called, which may be user code's by now.
+
 /** What was loaded. The exports are wrapped, because awaiting them would call an export named `then`. */
 export interface Loaded {
   exports: unknown;
@@ -24,35 +28,35 @@ export async function loadFile(file: string): Promise<Loaded> {
   prepareRuntime(path);
   const module = isModule(path);
   if (module || !importNeedsThread()) providePackageToImport(undefined);
-  if (module) return importNamespace(pathToFileURL(path).href);
-  return settled(await requireOrImport(path));
+  if (module) return await importNamespace(pathToFileURL(path).href);
+  return await settled(await requireOrImport(path));
 }
 
 /** Loads the text of an ES module as if it were a file in the working directory. Throws what the code throws. */
 export async function loadSource(source: string): Promise<Loaded> {
   prepareRuntime(join(nativeProcess.cwd(), SOURCE_NAME));
   providePackageToImport(source);
-  return importNamespace(sourceUrl());
+  return await importNamespace(sourceUrl());
 }
 
 function prepareRuntime(path: string): void {
   // Code that looks at process.argv sees what it would if it had been started itself.
   nativeProcess.argv = [nativeProcess.argv[0] ?? nativeProcess.execPath, path];
   // Costs nothing without maps. Node 18 keeps no parsed map, so that each error of a large bundle would take 100 ms.
-  if (!nativeProcess.version.startsWith("v18.")) nativeProcess.setSourceMapsEnabled(true);
+  if (!startsWith(nativeProcess.version, "v18.")) nativeProcess.setSourceMapsEnabled(true);
   providePackageToRequire();
 }
 
 async function requireOrImport(path: string): Promise<Loaded> {
   try {
     const exports = Module._load(path, null, true);
-    return isEmpty(exports) ? importNamespace(pathToFileURL(path).href) : { exports };
+    if (!isEmpty(exports)) return loadedAs(exports);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     // An ES module that doesn't say so by its name, or one with a top-level await.
     if (code !== "ERR_REQUIRE_ESM" && code !== "ERR_REQUIRE_ASYNC_MODULE") throw error;
-    return importNamespace(pathToFileURL(path).href);
   }
+  return await importNamespace(pathToFileURL(path).href);
 }
 
 /**
@@ -76,5 +80,10 @@ async function importNamespace(url: string): Promise<Loaded> {
 /** `module.exports = start()` with an async start: the module is what its promise gives. */
 async function settled(loaded: Loaded): Promise<Loaded> {
   if (!isPromise(loaded.exports)) return loaded;
-  return { exports: await loaded.exports };
+  return loadedAs(await loaded.exports);
+}
+
+/** Without a prototype, from which a promise would read a `then` that user code put there. */
+function loadedAs(exports: unknown): Loaded {
+  return withoutPrototype({ exports });
 }

@@ -2,7 +2,7 @@ import { stringifyJson } from "../protocol/codec.ts";
 import { textOf } from "../protocol/error.ts";
 import { describeField, newFieldBudget, readProperty } from "../protocol/field.ts";
 import { withoutPrototype } from "../protocol/prototype.ts";
-import { Buffer, isNativeError } from "./intrinsics.ts";
+import { Buffer, isNativeError, keysOf } from "./intrinsics.ts";
 import { withoutOwnFrames } from "./thrown.ts";
 
 /** What a log record says beside user code's fields. */
@@ -57,7 +57,7 @@ type Read = (fields: object, key: string) => unknown;
 function join(own: OwnKeys, fields: object, read: Read, count = Number.POSITIVE_INFINITY): OwnKeys {
   const record: OwnKeys = withoutPrototype({ ...own });
   const taken: Record<string, unknown> = withoutPrototype({});
-  const keys = Object.keys(fields);
+  const keys = keysOf(fields);
   for (let i = 0; i < keys.length && i < count; i++) {
     const key = keys[i] ?? "";
     if (!(key in READ || key in own)) record[key] = read(fields, key);
@@ -90,6 +90,6 @@ function described(own: OwnKeys, fields: object, limit: number): OwnKeys {
     return describeField({ [key]: textOfError(value) }, key, budget);
   };
   const record = join(own, fields, read, MAX_FIELDS);
-  if (budget.truncated || Object.keys(fields).length > MAX_FIELDS) record.msg += CUT;
+  if (budget.truncated || keysOf(fields).length > MAX_FIELDS) record.msg += CUT;
   return record;
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { endsWith, lastTextIndexOf, matches, membersOf, sliceText } from "../protocol/methods.ts";
 import {
   apply,
   get,
@@ -8,6 +9,7 @@ import {
   isModuleNamespaceObject,
   isProxy,
   ownKeys,
+  SafeSet,
 } from "./intrinsics.ts";
 
 /** A function and what `this` is when it is called. */
@@ -24,7 +26,7 @@ export interface Miss {
 
 type Container = object;
 
-const FORBIDDEN: ReadonlySet<string> = new Set(["constructor", "__proto__", "prototype"]);
+const FORBIDDEN: ReadonlySet<string> = new SafeSet(["constructor", "__proto__", "prototype"]);
 const objectPrototype: object = Object.prototype;
 const functionPrototype: object = Function.prototype;
 const emitterPrototype: object = EventEmitter.prototype;
@@ -56,10 +58,10 @@ function findIn(container: Container, name: string, dots: number): Target | Miss
   if (typeof value === "function") return { fn: value as Target["fn"], container };
   const miss: Miss = value === undefined ? {} : { found: value === null ? "null" : typeof value };
   if (dots === 0) return miss;
-  for (let dot = name.lastIndexOf("."); dot > 0; dot = name.lastIndexOf(".", dot - 1)) {
-    const inner = member(container, name.slice(0, dot));
+  for (let dot = lastTextIndexOf(name, "."); dot > 0; dot = lastTextIndexOf(name, ".", dot - 1)) {
+    const inner = member(container, sliceText(name, 0, dot));
     if (!isContainer(inner)) continue;
-    const found = findIn(inner, name.slice(dot + 1), dots - 1);
+    const found = findIn(inner, sliceText(name, dot + 1), dots - 1);
     if ("fn" in found) return found;
     miss.found ??= found.found as string;
   }
@@ -103,14 +105,14 @@ function isRoot(owner: object): boolean {
 
 /** Names of the exported functions, at most a thousand, three levels deep. Runs no getters but module bindings. */
 export function listMethods(exports: unknown): string[] {
-  const names = new Set<string>();
+  const names = new SafeSet<string>();
   if (typeof exports === "function") names.add("default");
-  if (!isContainer(exports)) return [...names];
-  const seen = new Set<object>();
+  if (!isContainer(exports)) return [];
+  const seen = new SafeSet<object>();
   listIn(exports, "", 1, names, seen);
   const fallback = listable(exports, "default");
   if (isContainer(fallback)) listIn(fallback, "", 1, names, seen);
-  return [...names];
+  return membersOf(names);
 }
 
 function listIn(
@@ -122,8 +124,9 @@ function listIn(
 ): void {
   if (seen.has(container) || isProxy(container)) return;
   seen.add(container);
-  for (const key of keysOf(container)) {
-    if (names.size >= MAX_NAMES) return;
+  const keys = keysOf(container);
+  for (let i = 0; i < keys.length && names.size < MAX_NAMES; i++) {
+    const key = keys[i] as string;
     const value = listable(container, key);
     if (!isContainer(value)) continue;
     if (typeof value === "function" && !isClass(value)) names.add(prefix + key);
@@ -134,15 +137,17 @@ function listIn(
 
 /** Own names, then those of its classes. */
 function keysOf(container: Container): string[] {
-  const keys = new Set<string>();
+  const keys = new SafeSet<string>();
   let owner: object | null = container;
   while (owner !== null && !isRoot(owner) && !isBuiltinPrototype(owner)) {
-    for (const key of ownKeys(owner)) {
+    const own = ownKeys(owner);
+    for (let i = 0; i < own.length; i++) {
+      const key = own[i];
       if (typeof key === "string" && !FORBIDDEN.has(key)) keys.add(key);
     }
     owner = getPrototypeOf(owner);
   }
-  return [...keys];
+  return membersOf(keys);
 }
 
 /** Names of Map, Array, EventEmitter and such can be called, but say nothing about the module. */
@@ -153,11 +158,11 @@ function isBuiltinPrototype(owner: object): boolean {
 }
 
 function isNative(fn: object): boolean {
-  return sourceOf(fn).endsWith("{ [native code] }");
+  return endsWith(sourceOf(fn), "{ [native code] }");
 }
 
 function isClass(fn: object): boolean {
-  return /^class\b/.test(sourceOf(fn));
+  return matches(/^class\b/, sourceOf(fn));
 }
 
 function sourceOf(fn: object): string {

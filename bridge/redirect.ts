@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { devNull } from "node:os";
 import { Writable } from "node:stream";
+import { mapList, sliceList } from "../protocol/list.ts";
 import {
   apply,
   defineProperty,
@@ -8,11 +9,14 @@ import {
   nativeProcess,
   nextTick,
   requireBuiltin,
+  SafeSet,
   writeSync,
 } from "./intrinsics.ts";
 import type { Stdio } from "./stdio.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
+/** Takes its arguments as a list: to spread one asks Array.prototype how. */
+type Original = (args: unknown[]) => unknown;
 type Functions = Record<string, AnyFunction>;
 
 const STDERR = 2;
@@ -23,8 +27,8 @@ const STDERR = 2;
  * addons are not stopped.
  */
 export function redirectStdio(stdio: Stdio): void {
-  const inputs = new Set<unknown>([0, stdio.input]);
-  const outputs = new Set<unknown>([1, stdio.output]);
+  const inputs = new SafeSet<unknown>([0, stdio.input]);
+  const outputs = new SafeSet<unknown>([1, stdio.output]);
   redirectFileCalls(inputs, outputs);
   replaceStreams();
   redirectChildren(inputs, outputs);
@@ -35,20 +39,20 @@ function redirectFileCalls(inputs: Set<unknown>, outputs: Set<unknown>): void {
   const writes = ["write", "writeSync", "writev", "writevSync", "writeFile", "writeFileSync"];
   for (const name of [...writes, "appendFile", "appendFileSync"]) {
     wrap(files, name, (original, args) =>
-      original(outputs.has(args[0]) ? STDERR : args[0], ...args.slice(1)),
+      original(withFirst(outputs.has(args[0]) ? STDERR : args[0], args)),
     );
   }
   for (const name of ["read", "readSync", "readv", "readvSync", "readFile", "readFileSync"]) {
     wrap(files, name, (original, args) => {
-      if (!inputs.has(args[0])) return original(...args);
+      if (!inputs.has(args[0])) return original(args);
       const nothing = fs.openSync(devNull, "r");
       return withClose(nothing, original, args);
     });
   }
   for (const name of ["close", "closeSync"]) {
     wrap(files, name, (original, args) => {
-      if (!(inputs.has(args[0]) || outputs.has(args[0]))) return original(...args);
-      const done = args.at(-1);
+      if (!(inputs.has(args[0]) || outputs.has(args[0]))) return original(args);
+      const done = args[args.length - 1];
       if (typeof done === "function") nextTick(done as () => void);
       return undefined;
     });
@@ -56,31 +60,39 @@ function redirectFileCalls(inputs: Set<unknown>, outputs: Set<unknown>): void {
 }
 
 /** Reads /dev/null in place of the first argument, and closes it afterwards. */
-function withClose(descriptor: number, original: AnyFunction, args: unknown[]): unknown {
-  const done = args.at(-1);
+function withClose(descriptor: number, original: Original, args: unknown[]): unknown {
+  const done = args[args.length - 1];
   if (typeof done !== "function") {
     try {
-      return original(descriptor, ...args.slice(1));
+      return original(withFirst(descriptor, args));
     } finally {
       fs.closeSync(descriptor);
     }
   }
   const closing = (...results: unknown[]) => {
     fs.closeSync(descriptor);
-    (done as AnyFunction)(...results);
+    apply(done as AnyFunction, undefined, results);
   };
-  return original(descriptor, ...args.slice(1, -1), closing);
+  const passed = withFirst(descriptor, args);
+  passed[args.length - 1] = closing;
+  return original(passed);
+}
+
+function withFirst(first: unknown, args: readonly unknown[]): unknown[] {
+  const passed = sliceList(args, 0);
+  passed[0] = first;
+  return passed;
 }
 
 function wrap(
   owner: Functions,
   name: string,
-  replacement: (original: AnyFunction, args: unknown[]) => unknown,
+  replacement: (original: Original, args: unknown[]) => unknown,
 ): void {
   const original = owner[name];
   if (!original) return;
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
-    return replacement((...passed) => apply(original, this, passed), args);
+    return replacement((passed) => apply(original, this, passed), args);
   };
   defineProperty(wrapped, "name", { value: name });
   owner[name] = wrapped;
@@ -122,11 +134,11 @@ function redirectChildren(inputs: Set<unknown>, outputs: Set<unknown>): void {
   const childProcess: typeof import("node:child_process") = requireBuiltin("node:child_process");
   // Every asynchronous way of starting a child ends here.
   wrap(childProcess.ChildProcess.prototype as unknown as Functions, "spawn", (original, args) =>
-    original(mended(args[0])),
+    original([mended(args[0])]),
   );
   for (const name of ["spawnSync", "execSync", "execFileSync"]) {
     wrap(childProcess as unknown as Functions, name, (original, args) =>
-      original(...args.map(mendedOptions)),
+      original(mapList(args, mendedOptions)),
     );
   }
   function mendedOptions(arg: unknown): unknown {
@@ -136,7 +148,9 @@ function redirectChildren(inputs: Set<unknown>, outputs: Set<unknown>): void {
 
 function mend(stdio: unknown, inputs: Set<unknown>, outputs: Set<unknown>): unknown {
   const list = isArray(stdio) ? stdio : [stdio, stdio, stdio];
-  return list.map((entry: unknown, index) => {
+  let index = -1;
+  return mapList(list, (entry: unknown) => {
+    index += 1;
     const inherited = entry === "inherit" ? index : descriptorOf(entry);
     if (inputs.has(inherited)) return "ignore";
     return outputs.has(inherited) ? STDERR : entry;

@@ -1,4 +1,4 @@
-import { setTimeout } from "./intrinsics.ts";
+import { setIdleTimeout } from "./intrinsics.ts";
 import { keepListening } from "./listeners.ts";
 import { onSignal, SIGNAL, takeSignals } from "./signal.ts";
 
@@ -23,7 +23,7 @@ function paced(call: () => void): () => void {
     isAsked = isWaiting;
     if (isWaiting) return;
     isWaiting = true;
-    setTimeout(next, INTERVAL).unref();
+    setIdleTimeout(next, INTERVAL);
     call();
   };
   return request;

@@ -8,6 +8,7 @@ import {
   MAX_PING,
   VERSION,
 } from "../protocol/frame.ts";
+import { hasItem } from "../protocol/list.ts";
 import {
   type CallMeta,
   type Convention,
@@ -22,6 +23,7 @@ import {
   isCallId,
   MessageError,
 } from "../protocol/message.ts";
+import { sliceText } from "../protocol/methods.ts";
 import { FrameAnswers } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Connection } from "./connection.ts";
@@ -30,8 +32,17 @@ import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import { EntryError } from "./entry.ts";
 import type { Input } from "./input.ts";
-import { Buffer, exitProcess, Module, nativeProcess, setTimeout } from "./intrinsics.ts";
+import {
+  Buffer,
+  exitProcess,
+  Module,
+  max,
+  nativeProcess,
+  setIdleTimeout,
+  setTimeout,
+} from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
+import { stopListening } from "./listeners.ts";
 import { loadFile, loadSource } from "./loader.ts";
 import { MetaReader } from "./meta-reader.ts";
 import { watchReplacement } from "./replacement.ts";
@@ -132,7 +143,7 @@ export class Session {
 
   #agree(hello: Hello): void {
     const { options = {} } = hello;
-    this.#msgpack = hello.encodings.includes("msgpack");
+    this.#msgpack = hasItem(hello.encodings, "msgpack");
     if (options.codec === "msgpack" && !this.#msgpack) {
       throw new MessageError("hello: expected encodings to have msgpack when codec is msgpack");
     }
@@ -140,7 +151,7 @@ export class Session {
     this.#connection.hostMaxPayload = hello.maxPayload;
     this.#convention = options.convention ?? "value";
     this.#rawAccept = encodingOf(options.codec ?? "json");
-    const maxPayload = Math.max(hello.maxPayload, DEFAULT_MAX_PAYLOAD);
+    const maxPayload = max(hello.maxPayload, DEFAULT_MAX_PAYLOAD);
     this.#connection.maxPayload = maxPayload;
     this.#sendHello(maxPayload);
     this.#state = "loading";
@@ -168,14 +179,14 @@ export class Session {
       this.#prepare();
       // While nothing but the connection is open, a top-level await that is still pending will never settle.
       this.#connection.setHoldsLoop(false);
-      nativeProcess.once("beforeExit", stuck);
+      nativeProcess.on("beforeExit", stuck);
       const { exports } = await this.#loadCode(source);
       this.#invoker = new Invoker(exports, this.#answers);
       this.#ready(this.#invoker.methods());
     } catch (error) {
       this.#bootFailed(describeBootError(error, this.#entry, source));
     } finally {
-      nativeProcess.removeListener("beforeExit", stuck);
+      stopListening("beforeExit", stuck);
       this.#connection.setHoldsLoop(true);
     }
   }
@@ -209,7 +220,7 @@ export class Session {
     if (this.#asksWhenReady) this.#askForReplacement();
     this.#connection.flush();
     // A worker that is killed writes no compile cache of its own accord.
-    if (Module.getCompileCacheDir?.()) setTimeout(() => Module.flushCompileCache?.(), 0).unref();
+    if (Module.getCompileCacheDir?.()) setIdleTimeout(() => Module.flushCompileCache?.(), 0);
   }
 
   /** A worker that is ending anyway asks for nothing. */
@@ -318,7 +329,7 @@ export class Session {
 
   /** Calls that were sent but not started can go to another worker: this end is not theirs. */
   #sayLast(error: ErrorObject): void {
-    const goaway = { reason: error.message.slice(0, 1_024), lastId: this.#lastId };
+    const goaway = { reason: sliceText(error.message, 0, 1_024), lastId: this.#lastId };
     this.#connection.send(Kind.Goaway, 0, encodeGoaway(goaway), EMPTY);
     this.#connection.sendError(0, error);
   }

@@ -4,6 +4,8 @@ import {
   type ErrorObject,
   type ThrownObject,
 } from "../protocol/error.ts";
+import { findIndex, joinTexts, sliceList } from "../protocol/list.ts";
+import { hasText, linesOf, startsWith } from "../protocol/methods.ts";
 
 /** The worker's own file, as stacks name it; nothing where the worker runs unbundled. */
 const OWN_FILE: string | undefined = typeof __filename === "string" ? __filename : undefined;
@@ -18,19 +20,20 @@ export function describeThrown(thrown: unknown, code?: Code): ErrorObject {
 function trim(thrown: ThrownObject): void {
   if (thrown.stack !== undefined) thrown.stack = withoutOwnFrames(thrown.stack);
   if (thrown.cause) trim(thrown.cause);
-  for (const error of thrown.errors ?? []) trim(error);
+  const { errors = [] } = thrown;
+  for (let i = 0; i < errors.length; i++) trim(errors[i] as ThrownObject);
 }
 
 /** Below user code come only the worker and Node; an error of the worker itself keeps its stack. */
 export function withoutOwnFrames(stack: string): string {
-  const lines = stack.split("\n");
-  const first = lines.findIndex(isFrame);
+  const lines = linesOf(stack);
+  const first = findIndex(lines, isFrame);
   const own = OWN_FILE
-    ? lines.findIndex((line) => isFrame(line) && line.includes(`${OWN_FILE}:`))
+    ? findIndex(lines, (line) => isFrame(line) && hasText(line, `${OWN_FILE}:`))
     : -1;
-  return own > first ? lines.slice(0, own).join("\n") : stack;
+  return own > first ? joinTexts(sliceList(lines, 0, own), "\n") : stack;
 }
 
 function isFrame(line: string): boolean {
-  return line.startsWith("    at ");
+  return startsWith(line, "    at ");
 }

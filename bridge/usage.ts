@@ -3,7 +3,7 @@ import { eventLoopUtilization, getHeapStatistics, residentSize } from "./intrins
 
 /** What this process uses. A look takes some 12 microseconds, most of them for /proc. */
 export class Usage {
-  #loop = eventLoopUtilization();
+  #loop = lookAtLoop();
 
   /** Event-loop utilization is that since the last look, or since construction. What can't be told is left out. */
   read(): Stats {
@@ -17,10 +17,20 @@ export class Usage {
   }
 
   #readLoop(stats: Stats): void {
-    const loop = eventLoopUtilization();
+    const loop = lookAtLoop();
+    if (!(loop && this.#loop)) return;
     const { utilization } = eventLoopUtilization(loop, this.#loop);
     this.#loop = loop;
     if (utilization >= 0) stats.elu = utilization > 1 ? 1 : utilization;
+  }
+}
+
+/** Node asks process.hrtime, which may be user code's. */
+function lookAtLoop(): ReturnType<typeof eventLoopUtilization> | undefined {
+  try {
+    return eventLoopUtilization();
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { hasItem } from "../protocol/list.ts";
 import { apply, Module, nativeProcess } from "./intrinsics.ts";
 
 /** The package that user code asks for the current call. */
@@ -92,7 +93,7 @@ function provideByHooks(source: string | undefined): void {
 
 function isRequire(context: unknown): boolean {
   const { conditions } = context as { conditions?: readonly string[] };
-  return conditions?.includes("require") ?? false;
+  return conditions !== undefined && hasItem(conditions, "require");
 }
 
 /** The same hooks as text, for Node's hooks thread. */

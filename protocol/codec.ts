@@ -2,8 +2,18 @@ import { types } from "node:util";
 import { assertWellFormed } from "./depth.ts";
 import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
-import { Buffer, hasText, indexOf, readText } from "./methods.ts";
+import { mapList, someItem } from "./list.ts";
+import {
+  Buffer,
+  eachEntry,
+  execPattern,
+  hasText,
+  indexOf,
+  readText,
+  sliceText,
+} from "./methods.ts";
 import { describeProblem } from "./problem.ts";
+import { withoutPrototype } from "./prototype.ts";
 import { tidy } from "./tidy.ts";
 
 /** A value that has no form in an encoding, or bytes that are no value of it. */
@@ -19,7 +29,7 @@ interface Packer {
 const { parse, stringify } = JSON;
 const { isView } = ArrayBuffer;
 const { isArray } = Array;
-const { fromEntries } = Object;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { isAnyArrayBuffer, isMap } = types;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const nativeArrayPrototype = Array.prototype;
@@ -134,9 +144,19 @@ function unpackProtoKeys(payload: Uint8Array): unknown {
 }
 
 function objectsOf(value: unknown): unknown {
-  if (isArray(value)) return value.map(objectsOf);
+  if (isArray(value)) return mapList(value, objectsOf);
   if (!isMap(value)) return value;
-  return fromEntries([...value].map(([key, item]) => [keyOf(key), objectsOf(item)]));
+  const object: Record<string, unknown> = {};
+  eachEntry(value, (item, key) => {
+    const property = {
+      value: objectsOf(item),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    };
+    defineProperty(object, keyOf(key), withoutPrototype(property));
+  });
+  return object;
 }
 
 function keyOf(key: unknown): string {
@@ -187,20 +207,28 @@ function withoutForeignToJson(this: unknown, key: string, value: unknown): unkno
   const raw = (this as Record<string, unknown>)[key];
   if (raw === null || raw === undefined || typeof raw === "bigint") return value;
   const toJson = (raw as { toJSON?: unknown }).toJSON;
-  const foreign = SHARED_PROTOTYPES.some(
+  const foreign = someItem(
+    SHARED_PROTOTYPES,
     (prototype) => toJson !== undefined && ownToJson(prototype) === toJson,
   );
   return foreign ? raw : value;
 }
 
 function ownToJson(prototype: object): unknown {
-  return Object.getOwnPropertyDescriptor(prototype, "toJSON")?.value;
+  return getOwnPropertyDescriptor(prototype, "toJSON")?.value;
 }
 
 /** V8 quotes the text in its message, which may hold secrets. */
 function reasonWithoutText(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
-  return message
-    .replace(/, (\.\.\.)?"[\s\S]*$/, "")
-    .replace(/Unexpected token '?[\s\S]'?/, "unexpected character");
+  const reason = before(message, /, (\.\.\.)?"/);
+  const token = execPattern(/Unexpected token '?[\s\S]'?/, reason);
+  if (!token) return reason;
+  const rest = sliceText(reason, token.index + token[0].length);
+  return `${sliceText(reason, 0, token.index)}unexpected character${rest}`;
+}
+
+function before(text: string, pattern: RegExp): string {
+  const found = execPattern(pattern, text);
+  return found ? sliceText(text, 0, found.index) : text;
 }

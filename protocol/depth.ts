@@ -67,15 +67,15 @@ function scan(bytes: Uint8Array, limit: number): number {
     const level = open.length - 1;
     const left = open[level] ?? 0;
     if (left === 0) {
-      open.pop();
+      open.length = level;
       continue;
     }
     open[level] = left - 1;
     const token = readToken(bytes, offset);
     offset = token.end;
     if (token.children === 0) continue;
-    open.push(token.children);
-    deepest = Math.max(deepest, level + 1);
+    open[level + 1] = token.children;
+    if (level + 1 > deepest) deepest = level + 1;
     if (deepest > limit) throw new Error(`nested deeper than ${limit} levels`);
   }
   if (offset < bytes.length) throw new Error(`${bytes.length - offset} bytes after the value`);

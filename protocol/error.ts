@@ -2,9 +2,11 @@ import { types } from "node:util";
 import { stringifyJson } from "./codec.ts";
 import { describeField, type FieldBudget, newFieldBudget, readProperty } from "./field.ts";
 import { MAX_ERROR } from "./frame.ts";
+import { filterList, joinTexts, mapList, sliceList } from "./list.ts";
 import { decodeObject, MessageError } from "./message.ts";
-import { Buffer } from "./methods.ts";
+import { Buffer, sliceText } from "./methods.ts";
 import { withoutPrototype } from "./prototype.ts";
+import { SafeSet } from "./shielded.ts";
 
 /** Every way a call can end but well. */
 export const Code = {
@@ -73,11 +75,12 @@ const MAX_STACK = 16_384;
 /** Fewer characters of a stack tell nothing. */
 const MIN_STACK = 32;
 /** Own properties that have their own place in an ErrorObject. */
-const PLACED: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "errors"]);
+const PLACED: ReadonlySet<string> = new SafeSet(["name", "message", "stack", "cause", "errors"]);
 
 const { isArray } = Array;
 const { isNativeError } = types;
-const { keys: ownKeys, getOwnPropertyDescriptor } = Object;
+const { create, keys: ownKeys, getOwnPropertyDescriptor } = Object;
+const { min } = Math;
 const ErrorClass = Error;
 
 /** Describes whatever was thrown. Reads it only through guards, so no getter, Proxy or cycle of its makes it throw. */
@@ -104,7 +107,7 @@ class Describer {
   truncated = false;
   readonly #fields: FieldBudget = newFieldBudget();
   /** The errors around the one being described, so that a cycle ends. */
-  readonly #around = new Set<unknown>();
+  readonly #around = new SafeSet<unknown>();
   #left = MAX_DESCRIBED;
 
   describe(thrown: unknown, causesLeft: number): ThrownObject {
@@ -139,9 +142,9 @@ class Describer {
   #addErrors(described: ThrownObject, error: object): void {
     const errors = readProperty(error, "errors");
     if (!(isAggregate(error) && isArray(errors))) return;
-    const taken = errors.slice(0, MAX_ERRORS).filter((one) => !this.#refuses(one));
+    const taken = filterList(sliceList(errors, 0, MAX_ERRORS), (one) => !this.#refuses(one));
     if (taken.length < errors.length) this.truncated = true;
-    described.errors = taken.map((one) => this.describe(one, MAX_CAUSES));
+    described.errors = mapList(taken, (one) => this.describe(one, MAX_CAUSES));
   }
 
   #refuses(thrown: unknown): boolean {
@@ -150,11 +153,12 @@ class Describer {
 
   #addFields(described: ThrownObject, error: object): void {
     const placed = (key: string) => PLACED.has(key) && !(key === "errors" && !described.errors);
-    const keys = keysOf(error).filter((key) => !placed(key));
+    const keys = filterList(keysOf(error), (key) => !placed(key));
     if (keys.length > MAX_FIELDS) this.truncated = true;
-    for (const key of keys.slice(0, MAX_FIELDS)) {
-      described.fields ??= Object.create(null) as Record<string, unknown>;
-      described.fields[key.slice(0, MAX_NAME)] = describeField(error, key, this.#fields);
+    for (let i = 0; i < keys.length && i < MAX_FIELDS; i++) {
+      const key = keys[i] as string;
+      described.fields ??= create(null) as Record<string, unknown>;
+      described.fields[sliceText(key, 0, MAX_NAME)] = describeField(error, key, this.#fields);
     }
   }
 
@@ -172,7 +176,7 @@ class Describer {
   #cut(text: string, limit: number): string {
     if (text.length <= limit) return text;
     this.truncated = true;
-    return `${text.slice(0, limit)}… (${text.length - limit} more characters)`;
+    return `${sliceText(text, 0, limit)}… (${text.length - limit} more characters)`;
   }
 }
 
@@ -201,17 +205,22 @@ function messageOf(error: object): string {
 
 function nameOf(error: object): string {
   const name = readProperty(error, "name");
-  if (typeof name === "string" && name !== "") return name.slice(0, MAX_NAME);
+  if (typeof name === "string" && name !== "") return sliceText(name, 0, MAX_NAME);
   const maker = readProperty(error, "constructor");
   const className = typeof maker === "function" ? readProperty(maker, "name") : undefined;
-  return typeof className === "string" && className !== "" ? className.slice(0, MAX_NAME) : "Error";
+  return typeof className === "string" && className !== ""
+    ? sliceText(className, 0, MAX_NAME)
+    : "Error";
 }
 
 /** A stack is text; code that prepares its own leaves a list of call sites there. */
 function stackOf(stack: unknown): string | undefined {
   if (typeof stack === "string") return stack;
   if (!isArray(stack)) return undefined;
-  return stack.map((site) => `    at ${textOf(site)}`).join("\n");
+  return joinTexts(
+    mapList(stack, (site) => `    at ${textOf(site)}`),
+    "\n",
+  );
 }
 
 function messageOfValue(thrown: unknown): string {
@@ -219,7 +228,7 @@ function messageOfValue(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null) return `${textOf(thrown)} was thrown`;
   const message = readProperty(thrown, "message");
   if (typeof message === "string" && message !== "") return message;
-  return `an object that is no Error was thrown (keys: ${keysOf(thrown).slice(0, 16).join(", ")})`;
+  return `an object that is no Error was thrown (keys: ${joinTexts(sliceList(keysOf(thrown), 0, 16), ", ")})`;
 }
 
 /** Text of anything; never throws. */
@@ -245,12 +254,16 @@ function keysOf(value: object): string[] {
  * more.
  */
 export function encodeError(error: ErrorObject, limit: number = MAX_ERROR): Uint8Array {
-  for (const shrink of [same, withoutInnerDetail, withoutFields, withoutOthers]) {
-    const bytes = bytesOf(shrink(error));
+  for (let i = 0; i < SHRINKS.length; i++) {
+    const bytes = bytesOf((SHRINKS[i] as Shrink)(error));
     if (bytes.length <= limit) return bytes;
   }
   return shortenStack(withoutOthers(error), limit) ?? bytesOf(bare(error, limit));
 }
+
+type Shrink = (error: ErrorObject) => ErrorObject;
+/** What leaves out ever more. */
+const SHRINKS: readonly Shrink[] = [same, withoutInnerDetail, withoutFields, withoutOthers];
 
 function bytesOf(error: ErrorObject): Uint8Array {
   return Buffer.from(stringifyJson(error) ?? "");
@@ -260,7 +273,7 @@ function bytesOf(error: ErrorObject): Uint8Array {
 function shortenStack(error: ErrorObject, limit: number): Uint8Array | undefined {
   const { stack = "", ...rest } = error;
   for (let length = stack.length >> 1; length >= MIN_STACK; length >>= 1) {
-    const bytes = bytesOf({ ...rest, stack: stack.slice(0, length) });
+    const bytes = bytesOf({ ...rest, stack: sliceText(stack, 0, length) });
     if (bytes.length <= limit) return bytes;
   }
   const bytes = bytesOf(rest);
@@ -275,17 +288,17 @@ function same(error: ErrorObject): ErrorObject {
 function withoutInnerDetail(error: ErrorObject): ErrorObject {
   const shrunk: ErrorObject = withoutPrototype({ ...error, truncated: true });
   if (error.cause) shrunk.cause = withoutDetail(error.cause);
-  if (error.errors) shrunk.errors = error.errors.map(withoutDetail);
+  if (error.errors) shrunk.errors = mapList(error.errors, withoutDetail);
   return shrunk;
 }
 
 function withoutDetail(thrown: ThrownObject): ThrownObject {
   const shrunk: ThrownObject = withoutPrototype({
-    message: thrown.message.slice(0, 512),
+    message: sliceText(thrown.message, 0, 512),
     truncated: true,
   });
   if (thrown.name !== undefined) shrunk.name = thrown.name;
-  if (thrown.stack !== undefined) shrunk.stack = thrown.stack.slice(0, 1_024);
+  if (thrown.stack !== undefined) shrunk.stack = sliceText(thrown.stack, 0, 1_024);
   if (thrown.cause) shrunk.cause = withoutDetail(thrown.cause);
   return shrunk;
 }
@@ -305,9 +318,9 @@ function bare(error: ErrorObject, limit: number): ErrorObject {
   const { code, message, name = "", stack = "" } = error;
   return {
     code,
-    message: message.slice(0, limit / 16),
-    name: name.slice(0, Math.min(MAX_NAME, limit / 32)),
-    stack: stack.slice(0, limit / 32),
+    message: sliceText(message, 0, limit / 16),
+    name: sliceText(name, 0, min(MAX_NAME, limit / 32)),
+    stack: sliceText(stack, 0, limit / 32),
     truncated: true,
   };
 }
@@ -329,7 +342,9 @@ function decodeThrown(from: Record<string, unknown>, levels: number): ThrownObje
   if (typeof stack === "string") thrown.stack = stack;
   if (isObject(cause) && levels > 0) thrown.cause = decodeThrown(cause, levels - 1);
   if (isArray(errors) && levels > 0) {
-    thrown.errors = errors.filter(isObject).map((one) => decodeThrown(one, levels - 1));
+    thrown.errors = mapList(filterList(errors, isObject), (one) =>
+      decodeThrown(one as Record<string, unknown>, levels - 1),
+    );
   }
   if (isObject(fields)) thrown.fields = fields;
   if (from["value"] !== undefined) thrown.value = from["value"];

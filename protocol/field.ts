@@ -1,4 +1,7 @@
 import { types } from "node:util";
+import { mapList, sliceList } from "./list.ts";
+import { isoText, sliceText, timeOf } from "./methods.ts";
+import { SafeSet } from "./shielded.ts";
 
 /** What is left for the fields and values of one error, its causes and its errors together. */
 export interface FieldBudget {
@@ -21,12 +24,14 @@ const MAX_KEY = 256;
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
 const { isAnyArrayBuffer, isDate, isMap, isSet, isNativeError } = types;
-const { keys: ownKeys } = Object;
-const { isFinite: isFiniteNumber } = Number;
+const { create, keys: ownKeys } = Object;
+const { isFinite: isFiniteNumber, isNaN: isNotANumber } = Number;
+const { max, min } = Math;
+const { apply } = Reflect;
 
 /** A full budget: 1,024 entries, and so many characters. */
 export function newFieldBudget(text: number = MAX_TEXT): FieldBudget {
-  return { text, entries: MAX_ENTRIES, truncated: false, around: new Set() };
+  return { text, entries: MAX_ENTRIES, truncated: false, around: new SafeSet() };
 }
 
 /** Reads a property; a getter or trap that throws reads as `undefined`. */
@@ -96,13 +101,14 @@ function describeEntries(value: object, budget: FieldBudget, level: number): unk
     budget.truncated = true;
     return isArray(value) ? `[Array ${value.length}]` : "[Object]";
   }
-  const taken = keys.slice(0, Math.max(0, Math.min(MAX_WIDTH, budget.entries)));
+  const taken = sliceList(keys, 0, max(0, min(MAX_WIDTH, budget.entries)));
   if (taken.length < keys.length) budget.truncated = true;
   budget.entries -= taken.length;
-  if (isArray(value)) return taken.map((key) => describeAt(value, key, budget, level + 1));
-  const described: Record<string, unknown> = Object.create(null);
-  for (const key of taken) {
-    described[key.slice(0, MAX_KEY)] = describeAt(value, key, budget, level + 1);
+  if (isArray(value)) return mapList(taken, (key) => describeAt(value, key, budget, level + 1));
+  const described: Record<string, unknown> = create(null);
+  for (let i = 0; i < taken.length; i++) {
+    const key = taken[i] as string;
+    described[sliceText(key, 0, MAX_KEY)] = describeAt(value, key, budget, level + 1);
   }
   return described;
 }
@@ -110,13 +116,11 @@ function describeEntries(value: object, budget: FieldBudget, level: number): unk
 /** What the value says of itself to JSON.stringify, or the value. */
 function jsonOf(value: object, key: string): unknown {
   const { toJSON } = value as { toJSON?: unknown };
-  return typeof toJSON === "function" && !isArray(value)
-    ? Reflect.apply(toJSON, value, [key])
-    : value;
+  return typeof toJSON === "function" && !isArray(value) ? apply(toJSON, value, [key]) : value;
 }
 
 function dateText(date: Date): string {
-  return Number.isNaN(date.getTime()) ? "[Invalid Date]" : date.toISOString();
+  return isNotANumber(timeOf(date)) ? "[Invalid Date]" : isoText(date);
 }
 
 function textOfError(error: Error): string {
@@ -128,7 +132,7 @@ function spend(text: string, budget: FieldBudget): string {
     budget.text -= text.length;
     return text;
   }
-  const kept = text.slice(0, Math.max(0, budget.text));
+  const kept = sliceText(text, 0, max(0, budget.text));
   budget.text = 0;
   budget.truncated = true;
   return `${kept}…`;

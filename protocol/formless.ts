@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { matches } from "./methods.ts";
 
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
@@ -47,7 +48,7 @@ function describeLost(
   if (typeof tag !== "string" || tag === "BigInt" || ownKeys(value).length > 0) {
     return undefined;
   }
-  const article = /^[AEIO]/.test(tag) ? "an" : "a";
+  const article = matches(/^[AEIO]/, tag) ? "an" : "a";
   return `${article} ${tag}, which would become an empty object: ${adviceFor(value, tag)}`;
 }
 

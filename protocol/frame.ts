@@ -91,6 +91,8 @@ const MAGIC = [0xff, 0x52, 0x42] as const;
 const HELLO_START = 5;
 const isWhole = Number.isInteger;
 const { min } = Math;
+const { fromCharCode } = String;
+const DIGITS = "0123456789abcdef";
 
 /** Returns one frame as bytes. Throws a RangeError for a meta or a number that has no room in the header. */
 export function encodeFrame(frame: Partial<Frame> & { kind: number }): Uint8Array {
@@ -317,7 +319,7 @@ export class FrameReader {
 /** Where a hello starts (of any version: the reader tells a foreign one), or may start once more bytes have come. */
 function findHello(bytes: Buffer): { at: number; found: boolean } {
   for (let at = indexOf(bytes, MAGIC[0]); at >= 0; at = indexOf(bytes, MAGIC[0], at + 1)) {
-    const there = Math.min(HELLO_START, bytes.length - at);
+    const there = min(HELLO_START, bytes.length - at);
     if (startsHello(bytes, at, there)) return { at, found: there === HELLO_START };
   }
   return { at: bytes.length, found: false };
@@ -345,11 +347,19 @@ function byteAt(bytes: Uint8Array, offset: number): number {
 }
 
 function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = byteAt(bytes, i);
+    text += `${i === 0 ? "" : " "}${DIGITS[byte >>> 4]}${DIGITS[byte & 15]}`;
+  }
+  return text;
 }
 
 function printable(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) =>
-    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".",
-  ).join("");
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = byteAt(bytes, i);
+    text += byte >= 0x20 && byte < 0x7f ? fromCharCode(byte) : ".";
+  }
+  return text;
 }

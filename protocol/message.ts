@@ -9,7 +9,8 @@ import {
   MIN_MAX_PAYLOAD,
   VERSION,
 } from "./frame.ts";
-import { Buffer } from "./methods.ts";
+import { joinTexts } from "./list.ts";
+import { Buffer, sliceText } from "./methods.ts";
 import { withoutPrototype } from "./prototype.ts";
 
 /** A well-formed frame whose content breaks a rule of the protocol. */
@@ -378,7 +379,7 @@ function optionalName<Name extends string>(
   const value = from[key];
   if (value === undefined) return undefined;
   for (let i = 0; i < names.length; i++) if (names[i] === value) return names[i];
-  throw expected(kind, key, `one of ${names.join(", ")}`, value);
+  throw expected(kind, key, `one of ${joinTexts(names, ", ")}`, value);
 }
 
 function positiveInteger(kind: string, from: JsonObject, key: string): number {
@@ -396,7 +397,7 @@ function expected(kind: string, key: string, what: string, got: unknown): Messag
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = stringifyJson(value) ?? typeof value;
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return text.length > 60 ? `${sliceText(text, 0, 60)}…` : text;
 }
 
 function isObject(value: unknown): value is JsonObject {

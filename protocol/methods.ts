@@ -1,8 +1,9 @@
-// Functions of Buffer, and methods of Buffers and text, as they are before user code can replace them: a stub in the way of
+// Functions of Buffer, and methods of Buffers, text, dates, maps and sets, as they are before user code can replace them: a stub in the way of
 // a frame would leave in it the bytes of an earlier one, which is another caller's. A method takes what it is called on as
 // its first argument.
 
 import { Buffer as NodeBuffer } from "node:buffer";
+import { append } from "./list.ts";
 
 const { bind, call } = Function.prototype;
 const { alloc, allocUnsafe, allocUnsafeSlow, compare, concat, from } = NodeBuffer;
@@ -31,6 +32,61 @@ export const writeText: (target: Buffer, text: string, offset: number) => number
 export const readText: (bytes: Buffer) => string = unbound(NodeBuffer.prototype.toString);
 export const base64: (bytes: Uint8Array) => string = unbound(NodeBuffer.prototype.base64Slice);
 export const hasText: (text: string, part: string) => boolean = unbound(String.prototype.includes);
+export const startsWith: (text: string, part: string) => boolean = unbound(
+  String.prototype.startsWith,
+);
+export const endsWith: (text: string, part: string) => boolean = unbound(String.prototype.endsWith);
+export const sliceText: (text: string, start: number, end?: number) => string = unbound(
+  String.prototype.slice,
+);
+export const textIndexOf: (text: string, part: string, start?: number) => number = unbound(
+  String.prototype.indexOf,
+);
+export const lastTextIndexOf: (text: string, part: string, start?: number) => number = unbound(
+  String.prototype.lastIndexOf,
+);
+export const lowerCase: (text: string) => string = unbound(String.prototype.toLowerCase);
+/** What a pattern that is not global finds first; `null` for nothing. */
+export const execPattern: (pattern: RegExp, text: string) => RegExpExecArray | null = unbound(
+  RegExp.prototype.exec,
+);
+export const timeOf: (date: Date) => number = unbound(Date.prototype.getTime);
+export const isoText: (date: Date) => string = unbound(Date.prototype.toISOString);
+/** Calls `visit` with each value and its key, whatever the map's class says of iterating. */
+export const eachEntry: <Key, Value>(
+  map: ReadonlyMap<Key, Value>,
+  visit: (value: Value, key: Key) => void,
+) => void = unbound(Map.prototype.forEach);
+export const setEntry: <Key, Value>(map: Map<Key, Value>, key: Key, value: Value) => void = unbound(
+  Map.prototype.set,
+);
+const eachMember: <Item>(set: ReadonlySet<Item>, visit: (item: Item) => void) => void = unbound(
+  Set.prototype.forEach,
+);
+
+/** A set's members, whatever its class says of iterating. */
+export function membersOf<Item>(set: ReadonlySet<Item>): Item[] {
+  const members: Item[] = [];
+  eachMember(set, (member) => append(members, member));
+  return members;
+}
+
+/** True where a pattern that is not global finds something. */
+export function matches(pattern: RegExp, text: string): boolean {
+  return execPattern(pattern, text) !== null;
+}
+
+/** The lines of a text. */
+export function linesOf(text: string): string[] {
+  const lines: string[] = [];
+  let start = 0;
+  for (let end = textIndexOf(text, "\n"); end >= 0; end = textIndexOf(text, "\n", start)) {
+    append(lines, sliceText(text, start, end));
+    start = end + 1;
+  }
+  append(lines, sliceText(text, start));
+  return lines;
+}
 
 function unbound<Fn>(method: unknown): Fn {
   return Reflect.apply(bind, call, [method]) as Fn;

@@ -1,10 +1,15 @@
 import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
+import { append } from "./list.ts";
+import { eachEntry, matches, membersOf, sliceText } from "./methods.ts";
+import { SafeMap } from "./shielded.ts";
 
 const { isArray } = Array;
 const { isBigIntObject, isMap, isSet } = types;
 const { keys: ownKeys } = Object;
 const { apply } = Reflect;
+const { asIntN, asUintN } = BigInt;
+const { stringify } = JSON;
 /** Values looked at before the search gives up. */
 const MAX_LOOKED_AT = 1_000_000;
 /** Types that become nothing, by what `typeof` calls them. */
@@ -40,10 +45,19 @@ export function describeProblem(
   return `${root} can't be encoded as ${codec}: ${message}`;
 }
 
+type MapOrSet = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>;
+
+function entriesOf(value: MapOrSet): unknown[] {
+  if (isSet(value)) return membersOf(value);
+  const entries: unknown[] = [];
+  eachEntry(value as ReadonlyMap<unknown, unknown>, (item, key) => append(entries, [key, item]));
+  return entries;
+}
+
 class Search {
   readonly #codec: "json" | "msgpack";
   /** The objects above the one being looked at, with their paths. */
-  readonly #above = new Map<unknown, string>();
+  readonly #above = new SafeMap<unknown, string>();
   #left = MAX_LOOKED_AT;
 
   constructor(codec: "json" | "msgpack") {
@@ -59,7 +73,7 @@ class Search {
     const above = this.#above.get(value);
     if (above !== undefined) return `${path} is ${above} again: a cycle has no form as data`;
     if (depth >= MAX_DEPTH) {
-      return `${path.slice(0, 120)}… is nested deeper than ${MAX_DEPTH} levels`;
+      return `${sliceText(path, 0, 120)}… is nested deeper than ${MAX_DEPTH} levels`;
     }
     this.#above.set(value, path);
     const found = this.#lookInside(value, path, key, depth);
@@ -72,7 +86,7 @@ class Search {
     if (this.#codec === "json") {
       return `${path} is a BigInt, which JSON can't say: make it a string or a number, or use the msgpack codec`;
     }
-    const fits = BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value;
+    const fits = asIntN(64, value) === value || asUintN(64, value) === value;
     return fits ? undefined : `${path} is a BigInt of more than 64 bits: make it a string`;
   }
 
@@ -93,22 +107,22 @@ class Search {
   }
 
   #lookAtKeys(map: ReadonlyMap<unknown, unknown>, path: string): string | undefined {
-    for (const key of map.keys()) {
-      const what = FORMLESS[typeof key];
-      if (what)
-        return `${path} has a key that is ${what}, which has no form as data: use text or a number`;
-    }
-    return undefined;
+    let found: string | undefined;
+    eachEntry(map, (_value, key) => {
+      found ??= FORMLESS[typeof key];
+    });
+    return (
+      found && `${path} has a key that is ${found}, which has no form as data: use text or a number`
+    );
   }
 
-  #lookAtEntries(value: Iterable<unknown>, path: string, depth: number): string | undefined {
+  #lookAtEntries(value: MapOrSet, path: string, depth: number): string | undefined {
     const key = isMap(value) ? this.#lookAtKeys(value, path) : undefined;
     if (key) return key;
-    let index = 0;
-    for (const entry of value) {
-      const found = this.look(entry, `${path}[${index}]`, "", depth + 1);
+    const entries = entriesOf(value);
+    for (let i = 0; i < entries.length; i++) {
+      const found = this.look(entries[i], `${path}[${i}]`, "", depth + 1);
       if (found) return found;
-      index += 1;
     }
     return undefined;
   }
@@ -116,7 +130,8 @@ class Search {
   #lookAtProperties(value: object, path: string, depth: number): string | undefined {
     const keys = attempt(depth, () => ownKeys(value));
     if (keys.failed) return `${path} threw when its keys were read: ${keys.reason}`;
-    for (const key of keys.value) {
+    for (let i = 0; i < keys.value.length; i++) {
+      const key = keys.value[i] as string;
       const at = path + segment(key, isArray(value));
       const item = attempt(depth, () => (value as Record<string, unknown>)[key]);
       if (item.failed) return `${at} threw when read: ${item.reason}`;
@@ -141,9 +156,7 @@ function attempt<T>(depth: number, read: () => T): Attempt<T> {
 
 function segment(key: string, inArray: boolean): string {
   if (inArray) return `[${key}]`;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-    ? `.${key}`
-    : `[${JSON.stringify(key)}]`;
+  return matches(/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u, key) ? `.${key}` : `[${stringify(key)}]`;
 }
 
 function messageOf(error: unknown): string {

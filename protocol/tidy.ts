@@ -1,13 +1,15 @@
 import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
-import { Buffer, readText } from "./methods.ts";
+import { sliceList, someItem } from "./list.ts";
+import { Buffer, eachEntry, matches, membersOf, readText, setEntry, timeOf } from "./methods.ts";
 
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
 const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap, isSet } = types;
-const { isSafeInteger } = Number;
+const { isNaN: isNotANumber, isSafeInteger } = Number;
+const { asIntN, asUintN } = BigInt;
 const { apply } = Reflect;
-const { keys: ownKeys, is } = Object;
+const { create, getOwnPropertyDescriptor, keys: ownKeys, is } = Object;
 const sharedPrototypes: readonly object[] = [Object.prototype, Array.prototype];
 const nativeDateToJson = Date.prototype.toJSON;
 
@@ -45,7 +47,7 @@ const SHORT = 0x40;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function hasLoneSurrogate(text: string): boolean {
-  return LONE_SURROGATE.test(text);
+  return matches(LONE_SURROGATE, text);
 }
 
 function wellFormed(text: string): string {
@@ -53,7 +55,7 @@ function wellFormed(text: string): string {
 }
 
 function tidyBigInt(value: bigint, key: string): unknown {
-  if (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value) return value;
+  if (asIntN(64, value) === value || asUintN(64, value) === value) return value;
   const { toJSON } = value as { toJSON?: (key: string) => unknown };
   if (typeof toJSON === "function") return apply(toJSON, value, [key]);
   throw new RangeError("BigInt over 64 bits");
@@ -72,28 +74,29 @@ function tidyObject(value: object, key: string, depth: number): unknown {
   }
   if (isArray(value)) return tidyArray(value, depth);
   if (isMap(value)) return tidyMap(value, depth);
-  if (isSet(value)) return tidyArray([...value], depth);
+  if (isSet(value)) return tidyArray(membersOf(value), depth);
   if (isBoxedPrimitive(value)) return tidyAt(value.valueOf(), key, depth);
   return tidyProperties(value, depth);
 }
 
 function tidyDate(date: Date): Date | null {
-  return Number.isNaN(date.getTime()) ? null : date;
+  return isNotANumber(timeOf(date)) ? null : date;
 }
 
 function isShared(toJson: unknown): boolean {
-  return sharedPrototypes.some(
-    (prototype) => Object.getOwnPropertyDescriptor(prototype, "toJSON")?.value === toJson,
+  return someItem(
+    sharedPrototypes,
+    (prototype) => getOwnPropertyDescriptor(prototype, "toJSON")?.value === toJson,
   );
 }
 
 function tidyArray(list: readonly unknown[], depth: number): unknown {
-  let copy: unknown[] | undefined = list.constructor === Array ? undefined : [...list];
+  let copy: unknown[] | undefined = list.constructor === Array ? undefined : sliceList(list, 0);
   for (let i = 0; i < list.length; i++) {
     const item = list[i];
     const tidied = tidyAt(item, "", depth + 1) ?? null;
     if (is(tidied, item)) continue;
-    copy ??= [...list];
+    copy ??= sliceList(list, 0);
     copy[i] = tidied;
   }
   return copy ?? list;
@@ -101,11 +104,11 @@ function tidyArray(list: readonly unknown[], depth: number): unknown {
 
 function tidyMap(map: Map<unknown, unknown>, depth: number): unknown {
   const copy = new Map<unknown, unknown>();
-  for (const [key, item] of map) {
+  eachEntry(map, (item, key) => {
     const tidied = tidyAt(key, "", depth + 1);
     if (tidied === undefined) throw new TypeError("a Map has a key that has no form as data");
-    copy.set(tidied, tidyAt(item, "", depth + 1) ?? null);
-  }
+    setEntry(copy, tidied, tidyAt(item, "", depth + 1) ?? null);
+  });
   return copy;
 }
 
@@ -113,7 +116,7 @@ function tidyMap(map: Map<unknown, unknown>, depth: number): unknown {
 function tidyProperties(value: object, depth: number): unknown {
   const from = value as Record<string, unknown>;
   const keys = ownKeys(from);
-  let copy: Record<string, unknown> | undefined = isPlain(value) ? undefined : Object.create(null);
+  let copy: Record<string, unknown> | undefined = isPlain(value) ? undefined : create(null);
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] ?? "";
     const item = from[key];
@@ -133,7 +136,7 @@ function copyOf(
   keys: readonly string[],
   count: number,
 ): Record<string, unknown> {
-  const copy: Record<string, unknown> = Object.create(null);
+  const copy: Record<string, unknown> = create(null);
   for (let i = 0; i < count; i++) copy[keys[i] ?? ""] = from[keys[i] ?? ""];
   return copy;
 }
