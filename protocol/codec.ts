@@ -219,7 +219,7 @@ function ownToJson(prototype: object): unknown {
 }
 
 /** V8 quotes the text in its message, which may hold secrets. */
-function reasonWithoutText(error: unknown): string {
+export function reasonWithoutText(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const reason = before(message, /, (\.\.\.)?"/);
   const token = execPattern(/Unexpected token '?[\s\S]'?/, reason);

@@ -15,6 +15,8 @@ export const MAX_MAX_PAYLOAD = 1_073_741_824;
 export const DEFAULT_MAX_PAYLOAD = 33_554_432;
 /** Most bytes of a ping's payload. */
 export const MAX_PING = 64;
+/** Most pongs that a host keeps for a worker that does not read them. */
+export const MAX_UNWRITTEN_PONGS = 1_024;
 /** Most bytes of an error's payload. */
 export const MAX_ERROR = 65_536;
 /** Most bytes of a log line's payload. */

@@ -1,4 +1,4 @@
-import { parseJson, stringifyJson } from "./codec.ts";
+import { parseJson, reasonWithoutText, stringifyJson } from "./codec.ts";
 import {
   Encoding,
   MAX_CALL_ID,
@@ -345,7 +345,7 @@ export function decodeObject(kind: string, bytes: Uint8Array): JsonObject {
   if (bytes.length === 0) return withoutPrototype({});
   const value = parseObject(kind, bytes);
   if (!isObject(value))
-    throw new MessageError(`${kind}: expected a JSON object, got ${describe(value)}`);
+    throw new MessageError(`${kind}: expected a JSON object, got ${typeOf(value)}`);
   return withoutPrototype(value);
 }
 
@@ -353,9 +353,15 @@ function parseObject(kind: string, bytes: Uint8Array): unknown {
   try {
     return parseJson(bytes);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : "";
+    const reason = reasonWithoutText(error);
     throw new MessageError(`${kind}: expected a JSON object: ${reason}`, { cause: error });
   }
+}
+
+/** It may be a secret: a payload is not quoted. */
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  return isArray(value) ? "a list" : `a ${typeof value}`;
 }
 
 function optionalString(kind: string, from: JsonObject, key: string): string | undefined {

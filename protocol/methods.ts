@@ -39,7 +39,7 @@ export const endsWith: (text: string, part: string) => boolean = unbound(String.
 export const sliceText: (text: string, start: number, end?: number) => string = unbound(
   String.prototype.slice,
 );
-export const textIndexOf: (text: string, part: string, start?: number) => number = unbound(
+const textIndexOf: (text: string, part: string, start?: number) => number = unbound(
   String.prototype.indexOf,
 );
 export const lastTextIndexOf: (text: string, part: string, start?: number) => number = unbound(

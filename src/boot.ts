@@ -52,6 +52,7 @@ async function makeReady(worker: Worker, around: Surroundings, over: AbortSignal
   } catch (error) {
     worker.process.kill("SIGKILL");
     await worker.ended;
+    if (bounds.reason?.code === "closed") throw bounds.reason;
     throw await explain(worker, around.settings, error, bounds.reason ?? worker.fatal);
   } finally {
     bounds.end();
@@ -98,7 +99,6 @@ async function explain(
   error: unknown,
   told: RootbridgeError | undefined,
 ): Promise<RootbridgeError> {
-  if (told?.code === "closed") return told;
   const details = { workerPid: worker.pid, stderr: worker.process.stderrTail() };
   if (told) return new RootbridgeError({ ...told.toJSON(), code: "boot_failed" }, details);
   const message =

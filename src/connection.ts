@@ -10,6 +10,7 @@ import {
   MAX_CALL_ID,
   MAX_HELLO,
   MAX_PING,
+  MAX_UNWRITTEN_PONGS,
   writeHeader,
 } from "../protocol/frame.ts";
 import {
@@ -56,8 +57,8 @@ interface Entry {
  * answer to exactly the call that it belongs to.
  */
 export class Connection {
-  /** Frames received so far. */
-  received = 0;
+  /** Answers to calls so far. Only they show that the worker's loop turns: one without end can print. */
+  answers = 0;
   /** Answers dropped because nobody waited for them any more. */
   late = 0;
   /** Frames skipped because they belonged to nothing. */
@@ -76,6 +77,7 @@ export class Connection {
   #leaving = false;
   #failure: Error | undefined;
   #corked = false;
+  #unwrittenPongs = 0;
 
   constructor(input: Writable, output: Readable, handler: ConnectionHandler) {
     this.#input = input;
@@ -187,7 +189,6 @@ export class Connection {
   }
 
   #dispatch(frame: Frame): void {
-    this.received++;
     switch (frame.kind) {
       case Kind.Hello:
       case Kind.Ready:
@@ -222,9 +223,22 @@ export class Connection {
   }
 
   #pong(payload: Uint8Array): void {
-    if (payload.length <= MAX_PING) this.#write({ kind: Kind.Pong, payload });
-    else this.strays++;
+    if (payload.length > MAX_PING) {
+      this.strays++;
+      return;
+    }
+    if (this.#unwrittenPongs >= MAX_UNWRITTEN_PONGS) {
+      throw new FrameError(
+        `expected the worker to read its pongs, ${MAX_UNWRITTEN_PONGS} of them wait to be written`,
+      );
+    }
+    this.#unwrittenPongs++;
+    this.#write({ kind: Kind.Pong, payload }, this.#pongWritten);
   }
+
+  readonly #pongWritten = (): void => {
+    this.#unwrittenPongs--;
+  };
 
   #answer(frame: Frame): void {
     const entry = this.#calls.get(frame.id);
@@ -232,6 +246,7 @@ export class Connection {
       this.strays++;
       return;
     }
+    this.answers++;
     const call = this.#take(frame.id, entry);
     if (call === undefined) this.late++;
     else call.answer(frame);
@@ -292,12 +307,12 @@ export class Connection {
   }
 
   /** Frames of one turn of the event loop leave in one write. A payload is not copied. */
-  #write(frame: Partial<Frame> & { kind: number }): void {
+  #write(frame: Partial<Frame> & { kind: number }, written?: () => void): void {
     if (this.#failure || !this.#input.writable) return;
     this.#cork();
     const { payload } = frame;
     if (payload === undefined || payload.length < copyLimit) {
-      this.#input.write(encodeFrame(frame));
+      this.#input.write(encodeFrame(frame), written);
       return;
     }
     const { kind, encoding = Encoding.Json, id = 0, meta = noBytes } = frame;

@@ -4,8 +4,8 @@ import type { Connection } from "./connection.ts";
 export interface Findings {
   /** The loop turns. */
   alive(): void;
-  /** The loop has not turned for the whole grace. */
-  blocked(): void;
+  /** The loop has not turned for the whole grace. Returns true if that is all right, to be told again after another. */
+  blocked(): boolean;
 }
 
 /** Tells a blocked event loop from a slow call, by a ping. One question is under way at a time. */
@@ -36,10 +36,10 @@ export class Probe {
   }
 
   #wait(findings: Findings): void {
-    const { received } = this.#connection;
+    const { answers } = this.#connection;
     this.#timer = setTimeout(() => {
-      if (this.#connection.received === received) findings.blocked();
-      else this.#wait(findings); // busy, but getting on
+      const getsOn = this.#connection.answers !== answers;
+      if (getsOn || findings.blocked()) this.#wait(findings);
     }, this.#grace);
   }
 }

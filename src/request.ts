@@ -53,6 +53,7 @@ export class Request {
   readonly #over = new AbortController();
   readonly #caller: AbortSignal | undefined;
   readonly #onReply: CallOptions["onReply"];
+  readonly #timeout: number;
   #timer: NodeJS.Timeout | undefined;
 
   /** Starts the clock. Throws `invalid_argument` or `too_large`. */
@@ -63,11 +64,12 @@ export class Request {
     this.#offered = settings.codec === "msgpack" ? withMsgpack : withoutMsgpack;
     this.meta = metaOf(method, options);
     [this.encoding, this.payload] = encode(data, settings);
+    this.#timeout = timeout;
     this.deadline = performance.now() + timeout;
     this.#caller = signal;
     this.#onReply = onReply;
     if (timeout !== Number.POSITIVE_INFINITY) {
-      this.#timer = setTimeout(() => this.#expire(timeout), timeout);
+      this.#timer = setTimeout(() => this.#expire(), timeout);
     }
     signal?.addEventListener("abort", this.#cancel, { once: true });
     if (signal?.aborted) this.#cancel();
@@ -76,6 +78,13 @@ export class Request {
   /** Aborts with the RootbridgeError for which nobody waits any more. */
   get signal(): AbortSignal {
     return this.#over.signal;
+  }
+
+  /** True once its time is over, also where the timer is late: this process may have been stopped meanwhile. */
+  isOver(): boolean {
+    if (performance.now() < this.deadline) return false;
+    this.#expire();
+    return true;
   }
 
   /** Stops the clock. */
@@ -115,8 +124,8 @@ export class Request {
     this.#end("canceled", "canceled by the caller", { cause: this.#caller?.reason });
   };
 
-  #expire(timeout: number): void {
-    const limit = `${timeout} ms (option callTimeout, or timeout of the call)`;
+  #expire(): void {
+    const limit = `${this.#timeout} ms (option callTimeout, or timeout of the call)`;
     this.#end("deadline_exceeded", `no result within ${limit}`);
   }
 

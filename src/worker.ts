@@ -85,6 +85,8 @@ export class Worker {
   #turn: Promise<void> = Promise.resolve();
   /** Calls that wait for their turn. */
   #unsent = 0;
+  /** Method of a call that became overdue while its loop was under suspicion. */
+  #overdue: string | undefined;
 
   constructor(around: Surroundings, generation: Generation) {
     this.#around = around;
@@ -97,6 +99,8 @@ export class Worker {
     this.connection = new Connection(input, output, this.#handler());
     this.#probe = new Probe(this.connection, around.settings.killGrace);
     input.on("error", () => this.#unwritable());
+    const beat = setInterval(() => this.#touch(), around.settings.killGrace);
+    void this.ended.then(() => clearInterval(beat));
     // A descendant that left the group may hold the output open: it has nothing to say.
     void exited.then(() => setTimeout(() => this.#over.resolve(undefined), drainTime).unref());
   }
@@ -123,7 +127,7 @@ export class Worker {
         const reason = signal.reason as RootbridgeError;
         this.connection.abandon(id, reason.code as CancelMeta["reason"]);
         reject(reason);
-        this.#suspect(request.meta.method);
+        this.#suspect(request.meta.method, reason.code === "deadline_exceeded");
       };
       const settled = (): void => {
         signal.removeEventListener("abort", leave);
@@ -223,6 +227,7 @@ export class Worker {
   #refusal(request: Request): unknown {
     if (request.signal.aborted) return request.signal.reason;
     if (!this.connection.open) return notBegun;
+    if (request.isOver()) return request.signal.reason;
     return request.tooLargeFor(this.connection.peerMaxPayload);
   }
 
@@ -268,6 +273,11 @@ export class Worker {
     this.#retired.resolve(`it asked to be replaced: ${meta.reason}`);
   }
 
+  /** While calls run nothing else may be written for long, and only a write tells that nobody reads. */
+  #touch(): void {
+    if (this.connection.waiting > 0) void this.connection.ping();
+  }
+
   /** A worker that closed its stdin is killed: the calls in flight on it could wait for ever. */
   #unwritable(): void {
     this.place.drain();
@@ -307,18 +317,27 @@ export class Worker {
   }
 
   /**
-   * Finds out, after a call became overdue, whether the worker's loop still turns; until it is known
-   * the worker gets no new calls. A loop that does not turn for `killGrace` is killed. One that does
-   * keeps its other calls.
+   * Finds out, after a call became overdue or was given up, whether the worker's loop still turns;
+   * until it is known the worker gets no new calls. A loop that does not turn for `killGrace` is
+   * killed, but not because of a call that was given up while somebody waits for another on it. One
+   * that turns keeps its other calls.
    */
-  #suspect(method: string): void {
+  #suspect(method: string, overdue: boolean): void {
+    if (overdue) this.#overdue = method;
     if (this.#probe.asking) return;
     this.place.pause();
-    this.#probe.ask({ alive: () => this.#trust(), blocked: () => this.#killBlocked(method) });
+    this.#probe.ask({ alive: () => this.#trust(), blocked: () => this.#onBlocked(method) });
+  }
+
+  #onBlocked(method: string): boolean {
+    if (this.#overdue === undefined && this.connection.waiting > 0) return true;
+    this.#killBlocked(this.#overdue ?? method);
+    return false;
   }
 
   /** Abandoned calls get as long as a blocked loop would to end by themselves. */
   #trust(): void {
+    this.#overdue = undefined;
     this.place.resume();
     const timer = setTimeout(() => this.#retireIfClogged(), this.#around.settings.killGrace);
     timer.unref();
@@ -326,7 +345,7 @@ export class Worker {
 
   #killBlocked(method: string): void {
     const { killGrace } = this.#around.settings;
-    const message = `the worker was killed: a call of "${method}" on it was overdue and its event loop was blocked for ${killGrace} ms (option killGrace); the function may have run`;
+    const message = `the worker was killed: a call of "${method}" on it was overdue or given up and its event loop was blocked for ${killGrace} ms (option killGrace); the function may have run`;
     this.#around.logger.warn(
       { worker: this.pid, method, killGrace },
       "killing a worker whose event loop is blocked",

@@ -23,6 +23,7 @@ describe("a worker that breaks the framing fails the calls on it and is replaced
     ["meta length over the limit", /at most 16384 bytes of meta/],
     ["second hello", /second hello/],
     ["goaway that is no map", /goaway/],
+    ["pings without end", /expected the worker to read its pongs/],
   ] as const) {
     test(act, async (t) => {
       const host = await startHostile(t, act);
@@ -102,10 +103,13 @@ describe("what belongs to nothing is skipped", { concurrency: true }, () => {
     assert.deepEqual(pino?.fields["fields"], { order: 12 });
   });
 
-  test("nobody kills a worker that sends other frames in place of its pong", async (t) => {
-    const host = await startHostile(t, "busy for a while");
-    await failure(host.call("act", undefined, { timeout: 50 }), "deadline_exceeded");
+  test("nobody kills a worker that answers other calls in place of its ping", async (t) => {
+    const host = await startHostile(t, "busy for a while", { concurrency: 1_000 });
+    const busy = failure(host.call("act", undefined, { timeout: 50 }), "deadline_exceeded");
+    const others = Array.from({ length: 200 }, () => host.call("echo"));
+    await busy;
     assert.equal(host.stats().suspect, 1);
+    await Promise.all(others);
     assert.equal(await host.call("echo", "after"), "after");
     assert.equal(host.stats().restarts, 0);
   });
@@ -115,6 +119,18 @@ describe("what belongs to nothing is skipped", { concurrency: true }, () => {
     assert.equal(await host.call("act"), "are you there");
   });
 });
+
+for (const act of ["error that is secret text", "error that is a secret string"]) {
+  test(`what a worker sent is not quoted: ${act}`, async (t) => {
+    const host = await startHostile(t, act);
+    const error = await failure(host.call("act"), "protocol_error");
+    assert.match(
+      error.message,
+      /the worker sent an error that is none: error: expected a JSON obj/,
+    );
+    assert.doesNotMatch(error.message, /hunter/);
+  });
+}
 
 describe("a worker that is leaving", { concurrency: true }, () => {
   test("hands the calls that it has not begun to its replacement", async (t) => {
@@ -132,6 +148,13 @@ describe("a worker that is leaving", { concurrency: true }, () => {
     await call;
     await until(() => host.stats().restarts === 1, "it was replaced");
   });
+});
+
+test("a worker that closes its stdin while calls run is killed, though nothing more is sent to it", async (t) => {
+  const host = await startHostile(t, "closed stdin");
+  const error = await failure(host.call("act"), "worker_crashed");
+  assert.match(error.message, /closed its stdin/);
+  assert.equal(await host.call("echo", 1), 1);
 });
 
 describe("a worker that does not start as the protocol says is boot_failed", {

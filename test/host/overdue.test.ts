@@ -57,6 +57,21 @@ describe("an overdue call", { concurrency: true }, () => {
     assert.equal(isAlive(pid), false);
   });
 
+  const loops = {
+    "prints all the time": "for (;;) console.log('x');",
+    "prints now and then":
+      "for (;;) { console.log('x'); const end = Date.now() + 5; while (Date.now() < end); }",
+  };
+  for (const [what, loop] of Object.entries(loops)) {
+    test(`in a loop without end that ${what} has its worker killed and replaced`, async (t) => {
+      const source = `export const loop = () => { ${loop} }; export const pid = () => process.pid;`;
+      const host = await startHost(t, { source, killGrace: 400 });
+      const pid = await host.call<number>("pid");
+      await failure(host.call("loop", undefined, { timeout: 100 }), "deadline_exceeded");
+      assert.notEqual(await host.call("pid"), pid);
+    });
+  }
+
   test("puts its worker under suspicion, which gets no new calls until it answers", async (t) => {
     const host = await startHost(t, { killGrace: 300 });
     await failure(host.call("loop", undefined, { timeout: 50 }), "deadline_exceeded");
@@ -111,5 +126,49 @@ describe("an overdue call", { concurrency: true }, () => {
     assert.equal(isAlive(child), true);
     await failure(host.call("loop", undefined, { timeout: 100 }), "deadline_exceeded");
     await until(() => !isAlive(child), "the child has ended");
+  });
+});
+
+describe("a call that its caller gave up", { concurrency: true }, () => {
+  const source = `
+    export const block = (ms) => { const end = Date.now() + ms; while (Date.now() < end); return ms; };
+    export const echo = (value) => value;`;
+
+  test("costs no other caller's call, however long that holds the loop", async (t) => {
+    const host = await startHost(t, { source, killGrace: 200 });
+    const caller = new AbortController();
+    const block = host.call("block", 1_500);
+    const echo = failure(host.call("echo", 1, { signal: caller.signal }), "canceled");
+    await until(() => host.stats().workers[0]?.calls === 2, "both calls are on their way");
+    caller.abort();
+    await echo;
+    assert.equal(host.stats().suspect, 1);
+    assert.equal(await block, 1_500);
+    assert.equal(await host.call("echo", 2), 2);
+    assert.equal(host.stats().restarts, 0);
+  });
+
+  test("has its worker killed once nobody waits for another call on it", async (t) => {
+    const host = await startHost(t, { source, killGrace: 200 });
+    const caller = new AbortController();
+    const block = failure(host.call("block", 60_000, { signal: caller.signal }), "canceled");
+    await until(() => host.stats().workers[0]?.calls === 1, "the call is on its way");
+    caller.abort();
+    await block;
+    assert.equal(await host.call("echo", 1), 1);
+    assert.equal(host.stats().restarts, 1);
+  });
+
+  test("and one that is overdue have their worker killed", async (t) => {
+    const host = await startHost(t, { source, killGrace: 200 });
+    const caller = new AbortController();
+    const late = failure(host.call("block", 60_000, { timeout: 600 }), "deadline_exceeded");
+    const third = failure(host.call("echo", 1), "worker_crashed");
+    const echo = failure(host.call("echo", 1, { signal: caller.signal }), "canceled");
+    await until(() => host.stats().workers[0]?.calls === 3, "the calls are on their way");
+    caller.abort();
+    await Promise.all([echo, late, third]);
+    assert.equal(await host.call("echo", 2), 2);
+    assert.equal(host.stats().restarts, 1);
   });
 });

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { fixture, temporaryFolder, testNode, until } from "../support/host.ts";
+
+const posix = { skip: process.platform === "win32" && "there is no SIGSTOP" };
+
+test("a call whose time was over while its host was stopped is not sent", posix, async (t) => {
+  const folder = temporaryFolder(t);
+  const [go, answered, ran] = ["go", "answered", "ran"].map((name) => join(folder, name));
+  const source = `
+    import { existsSync, writeFileSync } from "node:fs";
+    export const hold = () => { while (!existsSync(${JSON.stringify(go)})); setImmediate(() => writeFileSync(${JSON.stringify(answered)}, "")); };
+    export const run = () => writeFileSync(${JSON.stringify(ran)}, "");`;
+  const program = spawn(process.execPath, [fixture("pausing.mjs"), testNode, source], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => program.kill("SIGKILL"));
+  const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, "waiting");
+  program.kill("SIGSTOP");
+  writeFileSync(String(go), "");
+  await until(() => existsSync(String(answered)), "the first call is answered");
+  await setTimeout(1_200); // the second one's time
+  program.kill("SIGCONT");
+  assert.match(
+    String((await lines.next()).value),
+    /^deadline_exceeded: .*while waiting for a worker; the call did not run/,
+  );
+  assert.equal(existsSync(String(ran)), false);
+});
