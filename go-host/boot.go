@@ -212,6 +212,7 @@ func (b *booting) readReady(reader *frame.Reader) (frame.ReadyMessage, error) {
 		case frame.Log:
 			meta, _ := frame.ParseLog(f.Meta) // a log line without its attributes is better than none
 			b.host.logs.frame(b.process.PID(), meta, f.Encoding, f.Payload)
+			keepWords(b.process.Stderr, meta, f.Payload)
 		default:
 		}
 	}

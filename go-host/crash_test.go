@@ -57,6 +57,22 @@ func TestAnExceptionArrivesWhole(t *testing.T) {
 	}
 }
 
+func TestAnErrorHasWhatJavaScriptPrintedOnStderr(t *testing.T) {
+	t.Parallel()
+	const said = `console.log('not this'); console.error('DATABASE_URL is not set'); console.warn('cache is cold'); process.stderr.write('half a line');`
+	host := start(t, `export const fail = () => { `+said+` process.exit(1); };`)
+	e := asError(t, host.Call(t.Context(), "fail", nil, nil))
+	const expected = "DATABASE_URL is not set\ncache is cold\nhalf a line"
+	if e.Stderr != expected {
+		t.Errorf("a call got %q", e.Stderr)
+	}
+	boot := startErr(t, rootbridge.Options{Entry: writeFile(t, t.TempDir(), "index.js", said+" process.exit(1)")})
+	expectCode(t, boot, rootbridge.CodeBootFailed)
+	if got := boot.Stderr; got != expected {
+		t.Errorf("a boot got %q", got)
+	}
+}
+
 func TestACallThatWaitsBehindAnothersLeftoversGoesToAnotherWorker(t *testing.T) {
 	t.Parallel()
 	for name, code := range map[string]string{

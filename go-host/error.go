@@ -79,7 +79,7 @@ type Error struct {
 	Truncated bool           // the worker left out some of the above because of its size
 
 	WorkerPID int    // the worker process concerned, or 0
-	Stderr    string // the worker's last output, at most 8 KiB, when it died or did not boot
+	Stderr    string // what the worker last wrote to stderr, console.error included, at most 8 KiB, when it died or did not boot
 
 	err           error // the cause on the Go side
 	isRunning     bool  // the call went on when this was returned

@@ -242,6 +242,7 @@ func (w *worker) Settled(call *conn.Call) {
 // Log hands a line on to the host's logger.
 func (w *worker) Log(meta frame.LogMeta, _ uint32, encoding frame.Encoding, payload []byte) {
 	w.host.logs.frame(w.pid(), meta, encoding, payload)
+	keepWords(w.process.Stderr, meta, payload)
 }
 
 // Fatal keeps the worker's last words for the calls that die with it.

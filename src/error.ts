@@ -8,7 +8,7 @@ export interface ErrorDetails {
   readonly method?: string | undefined;
   /** Process id of the worker concerned. */
   readonly workerPid?: number | undefined;
-  /** The worker's last output, at most 8 KiB, when it died or did not boot. */
+  /** What the worker last wrote to stderr, console.error included, at most 8 KiB, when it died or did not boot. */
   readonly stderr?: string | undefined;
   readonly cause?: unknown;
 }
@@ -28,7 +28,7 @@ export class RootbridgeError extends Error {
   declare readonly method?: string;
   /** Process id of the worker concerned. */
   declare readonly workerPid?: number;
-  /** The worker's last output, at most 8 KiB, when it died or did not boot. */
+  /** What the worker last wrote to stderr, console.error included, at most 8 KiB, when it died or did not boot. */
   declare readonly stderr?: string;
   readonly #object: ErrorObject;
 

@@ -23,8 +23,10 @@ export interface WorkerProcess {
   readonly output: Readable;
   /** Settles when the process is gone and its stderr was read; it never rejects. */
   readonly exited: Promise<Exit>;
-  /** The last 8 KiB of its stderr, for errors. */
+  /** The last 8 KiB of its stderr and of the lines kept, for errors. */
   stderrTail(): string;
+  /** Adds a line that it printed elsewhere. */
+  keepLine(line: string): void;
   /** Signals the worker and all descendants that stayed in its process group. */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
   /** Asks the worker to have itself replaced, by SIGUSR2. Never on Windows. */
@@ -48,6 +50,8 @@ export function spawnWorker(
   const gone = awaitExit(subprocess);
   guard.watch(subprocess.pid);
   subprocess.stdin.on("error", ignore);
+  const tail = new Tail();
+  readStderr(subprocess.stderr, tail, onStderr);
   let alive = subprocess.pid !== undefined;
   const signal = (target: number, name: NodeJS.Signals): void => {
     if (alive) kill(target, name); // later its id may belong to another
@@ -66,7 +70,8 @@ export function spawnWorker(
     input: subprocess.stdin,
     output: subprocess.stdout,
     exited,
-    stderrTail: readStderr(subprocess.stderr, onStderr),
+    stderrTail: () => tail.text,
+    keepLine: (line) => tail.add(`${line}\n`),
     kill: (name) => {
       if (alive) subprocess.kill(name);
     },
@@ -217,18 +222,25 @@ function drain(stderr: Readable): Promise<void> {
 /** Characters kept of what a worker printed last on stderr. */
 const tailLimit = 8_192;
 
+/** The end of a text that grows. */
+class Tail {
+  text = "";
+
+  add(more: string): void {
+    this.text = (this.text + more).slice(-tailLimit);
+  }
+}
+
 /** Hands on lines and keeps the end of everything. */
-function readStderr(stderr: Readable, onLine: (line: string) => void): () => string {
+function readStderr(stderr: Readable, tail: Tail, onLine: (line: string) => void): void {
   const decoder = new StringDecoder("utf8");
   const lines = new LineCutter(onLine);
-  let tail = "";
   stderr.on("data", (chunk: Buffer) => {
-    tail = (tail + decoder.write(chunk)).slice(-tailLimit);
+    tail.add(decoder.write(chunk));
     lines.write(chunk);
   });
   stderr.on("close", () => lines.end());
   stderr.on("error", ignore);
-  return () => tail;
 }
 
 function ignore(): void {

@@ -7,6 +7,7 @@ import {
   encodeCall,
   type GoawayMeta,
   type Hello,
+  type LogMeta,
   type Ready,
 } from "../protocol/message.ts";
 import { Connection, type ConnectionHandler, type InFlight } from "./connection.ts";
@@ -216,7 +217,10 @@ export class Worker {
     const { log } = this.#around;
     return {
       boot: (frame) => this.#boot(frame),
-      log: (meta, encoding, payload) => log.frame(this.pid, meta, encoding, payload),
+      log: (meta, encoding, payload) => {
+        log.frame(this.pid, meta, encoding, payload);
+        this.#keepWords(meta, payload);
+      },
       skipped: (bytes) => this.#printed.write(bytes),
       fatal: (payload) => this.#die(payload),
       goaway: (meta) => this.#goaway(meta),
@@ -258,6 +262,13 @@ export class Worker {
     this.hello = hello;
     this.connection.peerMaxPayload = hello.maxPayload;
     this.connection.maxPayload = this.#around.settings.maxPayload;
+  }
+
+  /** What JavaScript prints on stderr comes as lines of the log, and never at the process's own stderr. */
+  #keepWords({ level, source }: LogMeta, payload: Uint8Array): void {
+    const isWarning = level === "warn" || level === "error";
+    if (!(source === "stderr" || (source === "console" && isWarning))) return;
+    this.process.keepLine(decoder.decode(payload));
   }
 
   /** Keeps the worker's last words for the calls that die with it. */
@@ -367,6 +378,8 @@ export class Worker {
     return new RootbridgeError(object, { workerPid: this.pid, stderr, ...because });
   }
 }
+
+const decoder = new TextDecoder();
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { RootbridgeError } from "../../src/index.ts";
+import { type RootbridgeError, start } from "../../src/index.ts";
 import {
   collectLogs,
   failure,
   isAlive,
   startHost,
   temporaryFolder,
+  testNode,
   until,
 } from "../support/host.ts";
 
@@ -35,6 +36,22 @@ describe("a worker that dies", { concurrency: true }, () => {
     assert.match(error.message, /process\.exit\(0\)/);
     assert.match(String((error.cause as Error).stack), /legacy\.js/);
     assert.equal(await host.call("echo", 1), 1);
+  });
+
+  const said =
+    "console.log('not this'); console.error('DATABASE_URL is not set'); console.warn('cache is cold'); process.stderr.write('half a line');";
+  const words = "DATABASE_URL is not set\ncache is cold\nhalf a line\n";
+
+  test("hands on what JavaScript printed on stderr", async (t) => {
+    const source = `export const fail = () => { ${said} process.exit(1); };`;
+    const host = await startHost(t, { source });
+    assert.equal((await failure(host.call("fail"), "worker_crashed")).stderr, words);
+  });
+
+  test("at its boot hands on what JavaScript printed on stderr", async () => {
+    const { logger } = collectLogs();
+    const options = { source: `${said} process.exit(1);`, node: testNode, logger };
+    assert.equal((await failure(start(options), "boot_failed")).stderr, words);
   });
 
   test("by an exception that nobody catches says which", async (t) => {

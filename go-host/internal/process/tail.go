@@ -39,9 +39,22 @@ func (t *Tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Add keeps a line that the process said elsewhere. It is handed to nobody.
+func (t *Tail) Add(line []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.append(line)
+	t.append([]byte{'\n'})
+}
+
 func (t *Tail) keep(p []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.append(p)
+}
+
+// append needs the lock.
+func (t *Tail) append(p []byte) {
 	p = p[max(0, len(p)-tailSize):]
 	if over := len(t.kept) + len(p) - tailSize; over > 0 {
 		t.kept = t.kept[:copy(t.kept, t.kept[over:])]
@@ -67,7 +80,7 @@ func (t *Tail) Flush() {
 	t.line = t.line[:0]
 }
 
-// String returns the last bytes of the process's stderr, at most 8 KiB, without surrounding white space.
+// String returns the last bytes of the process's stderr and of the lines added, at most 8 KiB, without surrounding white space.
 func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
