@@ -45,11 +45,12 @@ function describeLost(
   }
   if (codec === "msgpack" && isKnownToMsgpack(value)) return undefined;
   const tag = isRegExp(value) ? "RegExp" : value[toStringTag];
-  if (typeof tag !== "string" || tag === "BigInt" || ownKeys(value).length > 0) {
-    return undefined;
-  }
+  if (typeof tag !== "string" || tag === "BigInt") return undefined;
+  const isEmpty = ownKeys(value).length === 0;
+  if (!(isEmpty || isMap(value) || isSet(value))) return undefined;
   const article = matches(/^[AEIO]/, tag) ? "an" : "a";
-  return `${article} ${tag}, which would become an empty object: ${adviceFor(value, tag)}`;
+  const loss = isEmpty ? "become an empty object" : "lose its entries";
+  return `${article} ${tag}, which would ${loss}: ${adviceFor(value, tag)}`;
 }
 
 function isKnownToMsgpack(value: object): boolean {

@@ -18,6 +18,8 @@ const FORMLESS: Readonly<Record<string, string>> = {
   function: "a function",
   symbol: "a symbol",
 };
+/** Levels that every implementation must manage. */
+const SURE_DEPTH = 1_000;
 /** Levels that no stack is too small for. */
 const DEEP = 200;
 const STACK_IS_FULL = "Maximum call stack size exceeded";
@@ -40,7 +42,7 @@ export function describeProblem(
   }
   const message = messageOf(error);
   if (message === STACK_IS_FULL) {
-    return `${root} is nested too deeply, or has a toJSON without end: expected at most ${MAX_DEPTH} levels`;
+    return `${root} is nested too deeply for the stack that is left: ${SURE_DEPTH} always have room, more than ${MAX_DEPTH} levels are never taken`;
   }
   return `${root} can't be encoded as ${codec}: ${message}`;
 }
@@ -98,8 +100,20 @@ class Search {
       if (json.failed) return `${path}.toJSON() threw: ${json.reason}`;
       return json.value === value
         ? this.#lookAtProperties(value, path, depth)
-        : this.look(json.value, `${path}.toJSON()`, key, depth + 1);
+        : this.#lookAtJson(json.value, `${path}.toJSON()`, key, depth + 1);
     }
+    return this.#lookAtContent(value, path, depth);
+  }
+
+  /** What a toJSON gave is not asked for another. */
+  #lookAtJson(json: unknown, path: string, key: string, depth: number): string | undefined {
+    if (typeof json !== "object" || json === null || depth >= MAX_DEPTH) {
+      return this.look(json, path, key, depth);
+    }
+    return this.#lookAtContent(json, path, depth);
+  }
+
+  #lookAtContent(value: object, path: string, depth: number): string | undefined {
     if (this.#codec === "msgpack" && (isMap(value) || isSet(value))) {
       return this.#lookAtEntries(value, path, depth);
     }

@@ -1,3 +1,4 @@
+import { Buffer as NodeBuffer } from "node:buffer";
 import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
 import { sliceList, someItem } from "./list.ts";
@@ -5,13 +6,31 @@ import { Buffer, eachEntry, matches, membersOf, readText, setEntry, timeOf } fro
 
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
-const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap, isSet } = types;
+const {
+  isAnyArrayBuffer,
+  isBigIntObject,
+  isBoxedPrimitive,
+  isDate,
+  isMap,
+  isNumberObject,
+  isSet,
+  isStringObject,
+  isSymbolObject,
+} = types;
 const { isNaN: isNotANumber, isSafeInteger } = Number;
 const { asIntN, asUintN } = BigInt;
 const { apply } = Reflect;
 const { create, getOwnPropertyDescriptor, keys: ownKeys, is } = Object;
 const sharedPrototypes: readonly object[] = [Object.prototype, Array.prototype];
 const nativeDateToJson = Date.prototype.toJSON;
+const nativeBufferToJson: unknown = NodeBuffer.prototype.toJSON;
+const booleanOf = Boolean.prototype.valueOf;
+const bigIntOf = BigInt.prototype.valueOf;
+const { parse } = JSON;
+const { isRawJSON: isRawJson = () => false } = JSON as unknown as {
+  /** Node 22 and newer. */
+  isRawJSON?: (value: unknown) => boolean;
+};
 
 /**
  * Turns a value into what MessagePack can say, by JSON's rules where JSON has one (toJSON, own enumerable properties,
@@ -23,7 +42,10 @@ export function tidy(value: unknown): unknown {
   return tidyAt(value, "", 0);
 }
 
-function tidyAt(value: unknown, key: string, depth: number): unknown {
+/** An index stays a number until a toJSON wants its text. */
+type Key = string | number;
+
+function tidyAt(value: unknown, key: Key, depth: number): unknown {
   switch (typeof value) {
     case "string":
       return value.length < SHORT && hasLoneSurrogate(value) ? wellFormed(value) : value;
@@ -33,13 +55,36 @@ function tidyAt(value: unknown, key: string, depth: number): unknown {
         : value;
     case "bigint":
       return tidyBigInt(value, key);
-    case "object":
-      return value === null ? null : tidyObject(value, key, depth);
     case "boolean":
       return value;
+    case "object":
+    case "function":
+      break;
     default:
       return undefined;
   }
+  if (value === null) return null;
+  const toJson = toJsonOf(value);
+  if (toJson) return tidyJson(apply(toJson, value, [`${key}`]), key, depth);
+  // A function is nothing, as in JSON, unless it says otherwise.
+  return typeof value === "object" ? tidyContent(value, key, depth) : undefined;
+}
+
+type ToJson = (key: string) => unknown;
+
+/** The toJSON that counts: none that all values share, nor where MessagePack has a type and it would make text or a list. */
+function toJsonOf(value: object): ToJson | undefined {
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON !== "function") return undefined;
+  if (toJSON === nativeDateToJson && isDate(value)) return undefined;
+  if (toJSON === nativeBufferToJson && isView(value)) return undefined;
+  return isShared(toJSON) ? undefined : (toJSON as ToJson);
+}
+
+/** What a toJSON gave: asked no further, as JSON.stringify does. */
+function tidyJson(json: unknown, key: Key, depth: number): unknown {
+  if (typeof json === "object" && json !== null) return tidyContent(json, key, depth);
+  return typeof json === "function" ? undefined : tidyAt(json, key, depth);
 }
 
 /** msgpackr encodes shorter strings itself, surrogates and all; longer ones through Buffer, which replaces them. */
@@ -54,29 +99,33 @@ function wellFormed(text: string): string {
   return readText(Buffer.from(text));
 }
 
-function tidyBigInt(value: bigint, key: string): unknown {
+function tidyBigInt(value: bigint, key: Key): unknown {
   if (asIntN(64, value) === value || asUintN(64, value) === value) return value;
   const { toJSON } = value as { toJSON?: (key: string) => unknown };
-  if (typeof toJSON === "function") return apply(toJSON, value, [key]);
+  if (typeof toJSON === "function") return apply(toJSON, value, [`${key}`]);
   throw new RangeError("BigInt over 64 bits");
 }
 
-function tidyObject(value: object, key: string, depth: number): unknown {
+function tidyContent(value: object, key: Key, depth: number): unknown {
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
+  if (isArray(value)) return tidyArray(value, depth);
   if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
-  if (isArray(value) && value.constructor === Array) return tidyArray(value, depth);
-  const { toJSON } = value as { toJSON?: (key: string) => unknown };
-  if (isDate(value) && toJSON === nativeDateToJson) return tidyDate(value);
-  if (typeof toJSON === "function" && !isShared(toJSON)) {
-    const json = apply(toJSON, value, [key]);
-    return json === value ? tidyProperties(value, depth) : tidyAt(json, key, depth + 1);
-  }
-  if (isArray(value)) return tidyArray(value, depth);
+  if (isDate(value)) return tidyDate(value);
   if (isMap(value)) return tidyMap(value, depth);
   if (isSet(value)) return tidyArray(membersOf(value), depth);
-  if (isBoxedPrimitive(value)) return tidyAt(value.valueOf(), key, depth);
+  if (isBoxedPrimitive(value)) return tidyBoxed(value, key, depth);
+  if (isRawJson(value)) return tidyAt(parse((value as { rawJSON: string }).rawJSON), key, depth);
   return tidyProperties(value, depth);
+}
+
+/** As JSON does: text and numbers are asked for what they are, others are what they were made of. */
+function tidyBoxed(value: object, key: Key, depth: number): unknown {
+  if (isStringObject(value)) return tidyAt(`${value}`, key, depth);
+  if (isNumberObject(value)) return tidyAt(+value, key, depth);
+  if (isSymbolObject(value)) return tidyProperties(value, depth);
+  const content = isBigIntObject(value) ? bigIntOf : booleanOf;
+  return tidyAt(apply(content, value, []), key, depth);
 }
 
 function tidyDate(date: Date): Date | null {
@@ -90,16 +139,20 @@ function isShared(toJson: unknown): boolean {
   );
 }
 
+/** A toJSON or a getter inside may change the list: its length counts as it was. */
 function tidyArray(list: readonly unknown[], depth: number): unknown {
-  let copy: unknown[] | undefined = list.constructor === Array ? undefined : sliceList(list, 0);
-  for (let i = 0; i < list.length; i++) {
+  const { length } = list;
+  let copy: unknown[] | undefined = list.constructor === Array ? undefined : [];
+  for (let i = 0; i < length; i++) {
     const item = list[i];
-    const tidied = tidyAt(item, "", depth + 1) ?? null;
-    if (is(tidied, item)) continue;
-    copy ??= sliceList(list, 0);
+    const tidied = tidyAt(item, i, depth + 1) ?? null;
+    if (copy === undefined) {
+      if (is(tidied, item)) continue;
+      copy = sliceList(list, 0, i);
+    }
     copy[i] = tidied;
   }
-  return copy ?? list;
+  return copy ?? (list.length === length ? list : sliceList(list, 0, length));
 }
 
 function tidyMap(map: Map<unknown, unknown>, depth: number): unknown {
@@ -128,7 +181,12 @@ function tidyProperties(value: object, depth: number): unknown {
     }
     if (tidied !== undefined) copy[cleanKey] = tidied;
   }
-  return copy ?? value;
+  return copy ?? withoutLateKeys(from, keys);
+}
+
+/** A getter may have added a key, which msgpackr would find. */
+function withoutLateKeys(from: Record<string, unknown>, keys: readonly string[]): unknown {
+  return ownKeys(from).length === keys.length ? from : copyOf(from, keys, keys.length);
 }
 
 function copyOf(
