@@ -6,6 +6,7 @@ export interface CurrentCall {
   readonly method: string;
   /** The caller's trace id, from `trace_id` or else from the W3C `traceparent`. */
   readonly traceId: string | undefined;
+  /** The caller's W3C traceparent, as it came: `00-TRACE-PARENT-FLAGS`. Absent if it gave none. */
   readonly traceparent: string | undefined;
   /** When the caller stops waiting; absent if it waits for ever. */
   readonly deadline: Date | undefined;

@@ -39,6 +39,7 @@ export const Code = {
   /** Did not run: the host was closed. */
   Closed: "closed",
 } as const;
+/** How a call ended, other than well: one of the protocol's words. A later release may send others. */
 export type Code = (typeof Code)[keyof typeof Code];
 
 /** A thrown value as it crosses the bridge, without a code: what a cause is. */

@@ -55,6 +55,18 @@ export const flags = {
   version: { type: "boolean", help: "show the version and exit" },
 } as const;
 
+type Flag = keyof typeof flags;
+
+const ofCode: readonly Flag[] = ["boot-timeout", "dir", "env", "node", "node-arg"];
+const ofCalls: readonly Flag[] = ["convention", "timeout", ...ofCode];
+
+/** The flags that each command has, beside --version, in the order of its help. */
+export const flagsOf: Readonly<Record<Command, readonly Flag[]>> = {
+  call: ["codec", ...ofCalls, "trace-id", "output", "json", "help"],
+  worker: [...ofCalls, "watch", "json", "help"],
+  methods: [...ofCode, "json", "help"],
+};
+
 /** A command line that has been understood. */
 export interface Arguments {
   readonly command: Command | undefined;
@@ -78,6 +90,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   if (help || version) return { ...rest, command: isCommand(word) ? word : undefined, options: {} };
   const command = checkCommand(word);
   checkOperands(command, operands);
+  checkFlags(command, Object.keys(values) as Flag[]);
   return { ...rest, command, options: optionsOf(values, operands[0] ?? "") };
 }
 
@@ -104,6 +117,14 @@ function checkOperands(command: Command, operands: readonly string[]): void {
   const least = names.filter((name) => !name.startsWith("[")).length;
   if (operands.length >= least && operands.length <= names.length) return;
   throw new UsageError(`${command}: expected ${names.join(" ")}, got ${operands.length} of them`);
+}
+
+function checkFlags(command: Command, given: readonly Flag[]): void {
+  const known = flagsOf[command];
+  const wrong = given.find((flag) => !known.includes(flag));
+  if (wrong === undefined) return;
+  const all = known.map((flag) => `--${flag}`).join(", ");
+  throw new UsageError(`${command}: expected flags of ${all}, got --${wrong}`);
 }
 
 function optionsOf(values: ReturnType<typeof parse>["values"], entry: string): Options {

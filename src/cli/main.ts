@@ -13,8 +13,8 @@ const exitCodes = { result: 0, failed: 1, usage: 2, boot: 3, unread: 141 } as co
 const OLDEST_NODE = 22;
 
 async function main(): Promise<void> {
-  leaveWhenUnread();
   let report = textReport;
+  leaveWhenUnread((error) => report.error(error));
   try {
     const given = readArguments(process.argv.slice(2));
     if (given.json) report = await jsonReport();
@@ -78,10 +78,11 @@ function exitCodeOf(error: unknown): number {
 }
 
 /** A reader such as `head` has enough: like any filter, end without a word. Workers follow. */
-function leaveWhenUnread(): void {
+function leaveWhenUnread(tell: (error: Error) => void): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(exitCodes.unread);
-    throw error;
+    tell(new Error(`stdout can't be written: ${error.message}`, { cause: error }));
+    process.exit(exitCodes.failed);
   });
   process.stderr.on("error", () => undefined);
 }

@@ -1,25 +1,12 @@
-import { type Command, commands, flags } from "./arguments.ts";
+import { type Command, commands, flags, flagsOf } from "./arguments.ts";
 
 type Flag = keyof typeof flags;
 
-const common: readonly Flag[] = [
-  "convention",
-  "timeout",
-  "boot-timeout",
-  "dir",
-  "env",
-  "node",
-  "node-arg",
-];
-
-const pages: Readonly<
-  Record<Command, { what: string; more: string; flags: readonly Flag[]; example: string }>
-> = {
+const pages: Readonly<Record<Command, { what: string; more: string; example: string }>> = {
   call: {
     what: "call a function that FILE exports and print its result",
     more: `JSON is the argument; "-" reads it from stdin. Results go to stdout as JSON, bytes as they
 are; errors and what the code prints go to stderr.`,
-    flags: ["codec", ...common, "trace-id", "output", "json", "help"],
     example: `rootbridge call legacy/index.js validate '{"email":"a@b.c"}'`,
   },
   worker: {
@@ -29,13 +16,11 @@ answer, in the same order. Exits with 0 if the last answer was a result, else wi
 first byte of stdin is FF, frames of the Rootbridge protocol pass through to a worker, so that
 any host can start this as its worker program. SIGUSR2 makes it reload FILE: lines that run finish
 with the code as it was, and it goes on with that if the new code does not load.`,
-    flags: [...common, "watch", "json", "help"],
     example: `echo '{"method":"validate","data":{"email":"a@b.c"}}' | rootbridge worker legacy/index.js`,
   },
   methods: {
     what: "list the functions that FILE exports",
     more: "One name on each line; --json prints a list.",
-    flags: ["boot-timeout", "dir", "env", "node", "node-arg", "json", "help"],
     example: "rootbridge methods legacy/index.js",
   },
 };
@@ -70,7 +55,7 @@ Example:
 }
 
 function page(command: Command): string {
-  const { what, more, flags: names, example } = pages[command];
+  const { what, more, example } = pages[command];
   return `Usage: rootbridge ${synopsis(command)}
 
 ${what.charAt(0).toUpperCase()}${what.slice(1)}.
@@ -78,7 +63,7 @@ ${what.charAt(0).toUpperCase()}${what.slice(1)}.
 ${more}
 
 Flags:
-${table(names.map(describe))}
+${table(flagsOf[command].map(describe))}
 
 Example:
   ${example}

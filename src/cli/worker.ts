@@ -18,6 +18,7 @@ const frameStart = 0xff;
 
 /** `rootbridge worker FILE`: answers lines, or lets frames pass through to a worker. */
 export async function worker({ options }: Arguments, report: Report): Promise<number> {
+  locate(settle(options), 1); // a FILE that is not there is wrong usage, whatever comes on stdin
   const { stdin } = process;
   const first = await firstByte(stdin);
   if (first === undefined) return 0;

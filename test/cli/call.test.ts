@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { runCli, spawnCli } from "../support/cli.ts";
-import { fixture, isAlive, temporaryFolder, until } from "../support/host.ts";
+import { cli, runCli, spawnCli, testEnvironment } from "../support/cli.ts";
+import { fixture, isAlive, temporaryFolder, testNode, until } from "../support/host.ts";
 
 const legacy = fixture("legacy.js");
 
@@ -205,4 +209,38 @@ describe("rootbridge methods", { concurrency: 3 }, () => {
     const list = await runCli(["methods", fixture("modern.mjs"), "--json"]);
     assert.equal(list.stdout, '["trace","waitForAbort"]\n');
   });
+});
+
+const foreign: [args: string[], flag: string][] = [
+  [["methods", legacy, "-o", "x"], "--output"],
+  [["methods", legacy, "--timeout", "1s"], "--timeout"],
+  [["worker", legacy, "--codec", "msgpack"], "--codec"],
+  [["worker", legacy, "-o", "f"], "--output"],
+  [["call", legacy, "echo", "1", "--watch"], "--watch"],
+];
+
+for (const [args, flag] of foreign) {
+  test(`rootbridge ${args[0]} refuses ${flag}, which it does not have`, async () => {
+    const { code, stdout, stderr } = await runCli(args);
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+    assert.match(stderr, new RegExp(`^error: ${args[0]}: expected flags of --.*, got ${flag}\n$`));
+  });
+}
+
+const full = { skip: !existsSync("/dev/full") && "there is no /dev/full" };
+
+test("rootbridge says in one line that it can't write, and exits with 1", full, async (t) => {
+  const out = openSync("/dev/full", "w");
+  t.after(() => closeSync(out));
+  const args = [cli, "call", legacy, "echo", "1", "--node", testNode];
+  const child = spawn(process.execPath, args, {
+    env: testEnvironment,
+    stdio: ["ignore", out, "pipe"],
+  });
+  const exited = once(child, "exit");
+  assert.match(
+    await text(child.stderr as Readable),
+    /^error: stdout can't be written: ENOSPC[^\n]*\n$/,
+  );
+  assert.deepEqual(await exited, [1, null]);
 });

@@ -246,3 +246,11 @@ describe("rootbridge worker, fed frames", { concurrency: 3 }, () => {
     await host.close();
   });
 });
+
+test("rootbridge worker says that FILE is not there, and exits with 2, whatever comes on stdin", async () => {
+  for (const input of ["", '{"method":"echo"}\n', Buffer.of(0xff)]) {
+    const { code, stdout, stderr } = await runCli(["worker", "nope.js"], { input });
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+    assert.match(stderr, /^error: .*expected a file or package folder, got .*nope\.js\n$/);
+  }
+});
