@@ -49,6 +49,7 @@ interface Request {
 
 const NO_FILE = "expected a FILE argument";
 const WRONG_USAGE = 2;
+const isFiniteNumber: (value: unknown) => value is number = Number.isFinite as never;
 /** Node's timers take no longer time, in milliseconds. */
 const LONGEST_TIMER = 2_147_483_647;
 
@@ -291,8 +292,8 @@ function parseLine(line: Uint8Array): Parsed {
 function parseRequest(from: Record<string, unknown>): Request | ErrorObject {
   const { method, data, timeout, trace_id: traceId } = from;
   if (typeof method !== "string") return invalid("method is not a string");
-  if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0)) {
-    return invalid("timeout is not a number over 0");
+  if (timeout !== undefined && !(isFiniteNumber(timeout) && timeout > 0)) {
+    return invalid("timeout is not a finite number over 0");
   }
   if (traceId !== undefined && typeof traceId !== "string") {
     return invalid("trace_id is not a string");

@@ -108,6 +108,7 @@ export interface Stats {
 const isArray = Array.isArray;
 const isWhole = Number.isInteger;
 const isSafe = Number.isSafeInteger;
+const isFiniteNumber: (value: unknown) => value is number = Number.isFinite as never;
 
 const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
 const CODECS: readonly Codec[] = ["json", "msgpack"];
@@ -225,8 +226,8 @@ export function decodeCall(meta: Uint8Array): CallMeta {
   if (typeof method !== "string") throw expected("call", "method", "a string", method);
   const call: CallMeta = withoutPrototype({ method });
   if (timeout !== undefined) {
-    if (typeof timeout !== "number" || !(timeout > 0)) {
-      throw expected("call", "timeout", "milliseconds over 0", timeout);
+    if (!(isFiniteNumber(timeout) && timeout > 0)) {
+      throw expected("call", "timeout", "finite milliseconds over 0", timeout);
     }
     call.timeout = timeout;
   }
@@ -402,6 +403,7 @@ function expected(kind: string, key: string, what: string, got: unknown): Messag
 
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (typeof value === "number") return `${value}`; // JSON has no word for Infinity
   const text = stringifyJson(value) ?? typeof value;
   return text.length > 60 ? `${sliceText(text, 0, 60)}…` : text;
 }
