@@ -4,7 +4,7 @@ import { describeField, type FieldBudget, newFieldBudget, readProperty } from ".
 import { MAX_ERROR } from "./frame.ts";
 import { filterList, joinTexts, mapList, sliceList } from "./list.ts";
 import { decodeObject, MessageError } from "./message.ts";
-import { Buffer, sliceText } from "./methods.ts";
+import { Buffer, matches, sliceText } from "./methods.ts";
 import { withoutPrototype } from "./prototype.ts";
 import { SafeSet } from "./shielded.ts";
 
@@ -259,7 +259,7 @@ export function encodeError(error: ErrorObject, limit: number = MAX_ERROR): Uint
     const bytes = bytesOf((SHRINKS[i] as Shrink)(error));
     if (bytes.length <= limit) return bytes;
   }
-  return shortenStack(withoutOthers(error), limit) ?? bytesOf(bare(error, limit));
+  return shortenStack(withoutOthers(error), limit) ?? shortenMessage(error, limit);
 }
 
 type Shrink = (error: ErrorObject) => ErrorObject;
@@ -314,16 +314,27 @@ function withoutOthers(error: ErrorObject): ErrorObject {
   return rest;
 }
 
-/** However many bytes its characters take (JSON needs six at most), this fits. */
-function bare(error: ErrorObject, limit: number): ErrorObject {
-  const { code, message, name = "", stack = "" } = error;
-  return {
-    code,
-    message: sliceText(message, 0, limit / 16),
-    name: sliceText(name, 0, min(MAX_NAME, limit / 32)),
-    stack: sliceText(stack, 0, limit / 32),
-    truncated: true,
-  };
+/** As much of the message as there is room for beside code and name. */
+function shortenMessage({ code, message, name }: ErrorObject, limit: number): Uint8Array {
+  const rest: Omit<ErrorObject, "message"> = withoutPrototype({ code, truncated: true });
+  // Of six bytes at most in JSON, so many characters leave room for a message.
+  if (name !== undefined) rest.name = sliceText(name, 0, min(MAX_NAME, limit / 32));
+  const starting = (length: number) =>
+    bytesOf(withoutPrototype({ ...rest, message: startOf(message, length) }));
+  let fits = 0;
+  let tooLong = message.length + 1;
+  while (tooLong - fits > 1) {
+    const middle = (fits + tooLong) >> 1;
+    if (starting(middle).length <= limit) fits = middle;
+    else tooLong = middle;
+  }
+  return starting(fits);
+}
+
+/** The first characters of a text, without the half of one that takes two. */
+function startOf(text: string, length: number): string {
+  const start = sliceText(text, 0, length);
+  return matches(/[\ud800-\udbff]$/, start) ? sliceText(start, 0, length - 1) : start;
 }
 
 /** Reads an error's payload. Keys of the wrong type are left out. Throws a MessageError without a code or message. */

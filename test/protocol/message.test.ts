@@ -243,3 +243,21 @@ test("a log line's meta of exactly 16,384 bytes is whole, a longer one lacks the
   const long = { ...log, method: "m".repeat(MAX_META), traceId: "t".repeat(MAX_META) };
   assert.deepEqual(decodeLog(encodeLog(long)), { level: "info", source: "log" });
 });
+
+test("of a message that does not fit all stays that does, and nothing is added", () => {
+  for (const one of ["m", "é", "€", "😀", "\u0001", '"', "\ud83d"]) {
+    const error = { code: Code.MethodNotFound, message: one.repeat(4_000) };
+    const payload = encodeError(error, 1_024);
+    assert.ok(payload.length <= 1_024 && payload.length > 1_024 - 7, `${one}: ${payload.length}`);
+    const { message, ...rest } = decodeError(payload);
+    assert.deepEqual(rest, { code: "method_not_found", truncated: true });
+    if (one !== "\ud83d")
+      assert.ok(error.message.startsWith(message) && !/\p{Surrogate}/u.test(message));
+  }
+});
+
+test("a long name leaves room for a message", () => {
+  const error = { code: Code.Exception, message: "m".repeat(4_000), name: "\u0001".repeat(4_000) };
+  const { message } = decodeError(encodeError(error, 1_024));
+  assert.ok(message.length > 500);
+});
