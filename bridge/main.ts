@@ -53,16 +53,18 @@ function takeStdioOrExit() {
   try {
     return takeStdio();
   } catch (error) {
-    return refuse((error as Error).message);
+    return refuse(String(error));
   }
 }
 
 /** Started as `node worker.cjs FILE`, or as `node -e SOURCE FILE` where there is no disk to put the worker on. */
 function fileArgument(): string | undefined {
-  const evaluated = nativeProcess.execArgv.some((arg) =>
-    /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg),
-  );
-  return nativeProcess.argv[evaluated ? 1 : 2];
+  const { argv, execArgv } = nativeProcess;
+  const at = execArgv.findIndex((arg) => /^(-e|-p|-pe|--eval|--print)(=|$)/.test(arg));
+  if (at < 0) return argv[2];
+  // Children get these arguments of Node, as cluster's do, and must not be workers.
+  execArgv.splice(at, execArgv[at]?.includes("=") ? 1 : 2);
+  return argv[1];
 }
 
 function refuse(reason: string): never {

@@ -1,4 +1,5 @@
 import { constants } from "node:fs";
+import { someItem } from "../protocol/list.ts";
 import { closeSync, fstatSync, nativeProcess, openSync } from "./intrinsics.ts";
 
 /** Where the protocol is spoken. */
@@ -16,7 +17,7 @@ const { O_RDONLY, O_WRONLY, O_APPEND, O_NONBLOCK } = constants;
 /**
  * Takes the protocol's pipes away from descriptors 0 and 1, before any user code: 0 becomes /dev/null and 1 becomes
  * stderr. Where that can't be done the pipes stay where they are and `guarded` is false. Throws an Error for a
- * ROOTBRIDGE_FDS that names no open descriptors.
+ * ROOTBRIDGE_FDS that names no open descriptors, and for a preload that reads what the host says.
  */
 export function takeStdio(): Stdio {
   const given = nativeProcess.env["ROOTBRIDGE_FDS"];
@@ -46,12 +47,34 @@ function isOpen(descriptor: number): boolean {
 
 function guard(): Stdio | undefined {
   if (nativeProcess.platform === "win32" || !(isPipe(0) && isPipe(1))) return undefined;
+  if (isRead()) {
+    throw new Error(
+      "a preload (--require, --import, NODE_OPTIONS) reads process.stdin: expected it to leave stdin alone, which the host speaks to the worker on",
+    );
+  }
   const copies = openCopies();
   if (!copies) return undefined;
   const { input, output, sink } = copies;
   // Each open gets the lowest free number, which is the one just closed, unless another thread came between.
   const guarded = replace(0, "/dev/null", O_RDONLY) && replace(1, sink, O_WRONLY | O_APPEND);
   return { input, output, guarded };
+}
+
+/** What Node keeps of an open handle. */
+interface Handle {
+  readonly fd?: unknown;
+  /** Null for a stream that nobody has begun to read. */
+  readonly readableFlowing?: unknown;
+}
+
+/** True where stdin is being read already: to close it then would abort Node, without a word. */
+function isRead(): boolean {
+  const { _getActiveHandles: handles } = nativeProcess as unknown as {
+    _getActiveHandles?: () => Handle[];
+  };
+  return someItem(handles?.() ?? [], ({ fd, readableFlowing = null }) => {
+    return fd === 0 && readableFlowing !== null;
+  });
 }
 
 function isPipe(descriptor: number): boolean {

@@ -217,6 +217,15 @@ func TestPreloadsThatPrintBeforeTheWorkerRunsAreSkippedAndLogged(t *testing.T) {
 	}
 }
 
+func TestAPreloadThatReadsStdinIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"process.stdin.resume()", "process.stdin.on('data', () => {})", "process.stdin.on('readable', () => {})"} {
+		preload := writeFile(t, t.TempDir(), "agent.cjs", code)
+		e := startErr(t, rootbridge.Options{Entry: writeFile(t, t.TempDir(), "index.js", ""), NodeArgs: []string{"--require=" + preload}})
+		expectCode(t, e, rootbridge.CodeBootFailed, "a preload", "reads process.stdin")
+	}
+}
+
 func TestTheWorkerRunsWithoutAWritableDirectory(t *testing.T) {
 	child := writeFile(t, t.TempDir(), "child.js", `process.send(process.execArgv.concat(process.argv[1]))`)
 	files := t.TempDir()
@@ -227,6 +236,18 @@ func TestTheWorkerRunsWithoutAWritableDirectory(t *testing.T) {
 	for _, path := range call[[]string](t, start(t, entry), "argv", nil) {
 		if path != entry {
 			t.Errorf("the module sees itself as %s", path)
+		}
+	}
+	clustered := start(t, writeFile(t, files, "clustered.js", `
+		const cluster = require('cluster');
+		if (cluster.isWorker) process.send(process.execArgv);
+		exports.args = () => process.execArgv;
+		exports.forked = () => new Promise((resolve) => cluster.fork().once('message', resolve));`), with(func(o *rootbridge.Options) {
+		o.NodeArgs = []string{"--no-warnings"}
+	}))
+	for _, method := range []string{"args", "forked"} {
+		if got := call[[]string](t, clustered, method, nil); len(got) != 1 || got[0] != "--no-warnings" {
+			t.Errorf("%s: Node's arguments are %v", method, got)
 		}
 	}
 	host := start(t, `

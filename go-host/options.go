@@ -53,7 +53,8 @@ type Options struct {
 	// Node is the node executable, a path or a name on the PATH. Default: node on the PATH, else /nodejs/bin/node.
 	Node string
 
-	// NodeArgs are options for node itself, such as --max-old-space-size=512 or --import=tsx.
+	// NodeArgs are options for node itself, such as --max-old-space-size=512 or --import=tsx. What they preload must leave
+	// stdin alone, on which the host speaks to the worker: one that reads it to its end keeps the worker from starting.
 	NodeArgs []string
 
 	// Env lists further environment variables, as KEY=value; a later one wins. Default: none.

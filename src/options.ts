@@ -24,7 +24,10 @@ export interface Options {
   readonly concurrency?: number;
   /** Program of Node 18 or later. Default: the Node which runs this host. */
   readonly node?: string;
-  /** Arguments for Node itself, such as `--max-old-space-size=256`. */
+  /**
+   * Arguments for Node itself, such as `--max-old-space-size=256`. What they preload must leave stdin
+   * alone, on which the host may speak to the worker.
+   */
   readonly nodeArgs?: readonly string[];
   /** Environment added to the host's own. A value of `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
