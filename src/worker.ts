@@ -47,6 +47,9 @@ const nowhere: Place = { drain() {}, pause() {}, resume() {} };
 /** Rejects a call that the worker has not begun and will not: it may go to another worker. */
 export const notBegun: Error = new Error("the worker takes no calls any more");
 
+/** Time in milliseconds between two looks whether the worker still reads, at least. */
+const shortestBeat = 100;
+
 /** How long, in milliseconds, the output of a process that has ended is still read. */
 const drainTime = 500;
 
@@ -100,7 +103,11 @@ export class Worker {
     this.connection = new Connection(input, output, this.#handler());
     this.#probe = new Probe(this.connection, around.settings.killGrace);
     input.on("error", () => this.#unwritable());
-    const beat = setInterval(() => this.#touch(), around.settings.killGrace);
+    const beat = setInterval(
+      () => this.#touch(),
+      Math.max(shortestBeat, around.settings.killGrace),
+    );
+    beat.unref();
     void this.ended.then(() => clearInterval(beat));
     // A descendant that left the group may hold the output open: it has nothing to say.
     void exited.then(() => setTimeout(() => this.#over.resolve(undefined), drainTime).unref());
