@@ -8,6 +8,8 @@ const FILE = "globals/stubs.js";
 const FATAL_TO_NODE: readonly string[] = [
   "Array.pop", // its async hooks
   "MapIterator.next", // its async storage
+  "Function.apply", // Node 18's timers and events
+  "Buffer.utf8Write", // Node 18's Buffer.from
   "process._fatalException",
 ];
 const OWNERS = [
