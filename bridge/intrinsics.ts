@@ -72,7 +72,10 @@ export const min: typeof Math.min = Math.min;
 
 /** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
 export const nativeProcess: NodeJS.Process = globalThis.process;
-export const now: () => number = performance.now.bind(performance);
+const nanoseconds: () => bigint = nativeProcess.hrtime.bigint;
+/** Milliseconds of a clock that only goes forward. Not performance.now, which asks process.hrtime on Node 18. */
+export const now = (): number => toNumber(nanoseconds()) / 1e6;
+const toNumber: NumberConstructor = Number;
 export const epochNow: () => number = Date.now;
 export const eventLoopUtilization: typeof performance.eventLoopUtilization =
   performance.eventLoopUtilization;
