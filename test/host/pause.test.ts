@@ -11,10 +11,16 @@ const posix = { skip: process.platform === "win32" && "there is no SIGSTOP" };
 
 test("a call whose time was over while its host was stopped is not sent", posix, async (t) => {
   const folder = temporaryFolder(t);
-  const [go, answered, ran] = ["go", "answered", "ran"].map((name) => join(folder, name));
+  const names = ["begun", "go", "answered", "ran"];
+  const [begun, go, answered, ran] = names.map((name) => join(folder, name));
   const source = `
     import { existsSync, writeFileSync } from "node:fs";
-    export const hold = () => { while (!existsSync(${JSON.stringify(go)})); setImmediate(() => writeFileSync(${JSON.stringify(answered)}, "")); };
+    const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    export const hold = () => {
+      writeFileSync(${JSON.stringify(begun)}, "");
+      while (!existsSync(${JSON.stringify(go)})) block();
+      setImmediate(() => writeFileSync(${JSON.stringify(answered)}, ""));
+    };
     export const run = () => writeFileSync(${JSON.stringify(ran)}, "");`;
   const program = spawn(process.execPath, [fixture("pausing.mjs"), testNode, source], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -22,6 +28,7 @@ test("a call whose time was over while its host was stopped is not sent", posix,
   t.after(() => program.kill("SIGKILL"));
   const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
   assert.equal((await lines.next()).value, "waiting");
+  await until(() => existsSync(String(begun)), "the first call runs");
   program.kill("SIGSTOP");
   writeFileSync(String(go), "");
   await until(() => existsSync(String(answered)), "the first call is answered");
