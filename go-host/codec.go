@@ -27,7 +27,8 @@ type payload struct {
 	encoder  *jsonEncoder
 }
 
-// encode turns a Go value into a payload: []byte is sent raw, json.RawMessage as it is, nil as no argument at all.
+// encode turns a Go value into a payload: []byte is sent raw, json.RawMessage and Encoded as they are, nil as no argument
+// at all.
 func encode(in any, codec Codec) (p payload, err error) {
 	p.encoding = codec.encoding()
 	defer func() { err = orPanic(err, recover()) }()
@@ -38,6 +39,8 @@ func encode(in any, codec Codec) (p payload, err error) {
 		return payload{bytes: value, encoding: frame.Raw}, nil
 	case json.RawMessage:
 		return payload{bytes: value, encoding: frame.JSON}, checkJSONDepth(value)
+	case Encoded:
+		return value.payload(codec)
 	case Args:
 		if value == nil {
 			in = Args{} // a nil list is an empty list, not null
@@ -106,12 +109,17 @@ func encodeJSON(in any) (payload, error) {
 	return p, checkJSONDepth(p.bytes)
 }
 
-// decode stores a result in out: any pointer, or nil to drop it. *[]byte and *json.RawMessage take the payload itself.
+// decode stores a result in out: any pointer, or nil to drop it. *[]byte, *json.RawMessage and *Encoded take the payload
+// itself.
 // It reports whether the payload's memory is still in use.
 func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err error) {
 	defer func() { err = orPanic(err, recover()) }()
-	if target, ok := out.(*[]byte); ok {
+	switch target := out.(type) {
+	case *[]byte:
 		*target = encoded
+		return true, nil
+	case *Encoded:
+		*target = encodedAs(encoded, encoding)
 		return true, nil
 	}
 	if out == nil {

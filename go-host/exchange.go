@@ -128,8 +128,11 @@ func (h *Host) accept(in, out any) string {
 	if h.options.Codec != MsgPack {
 		return ""
 	}
-	if _, ok := out.(*json.RawMessage); ok {
+	switch target := out.(type) {
+	case *json.RawMessage:
 		return string(JSON)
+	case *Encoded:
+		return target.wanted()
 	}
 	if _, ok := in.(json.RawMessage); ok {
 		return string(MsgPack)
