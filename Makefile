@@ -12,7 +12,7 @@ SOAK_CALLS ?= 1000000
 NATIVE := test/fixtures/native
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
-MODULES := go-host test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
+MODULES := go-host go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
 
 # Node 24 and the tools of package.json come first on the path of a recipe.
 DEV := PATH="$(CURDIR)/node_modules/.bin:$$PATH"

@@ -64,10 +64,14 @@ func TestAHostOfJSONTakesNoMessagePackThatIsEncodedAlready(t *testing.T) {
 	}
 }
 
-func asJSON(text string) rootbridge.Encoded { return rootbridge.Encoded{Codec: rootbridge.JSON, Bytes: []byte(text)} }
+func asJSON(text string) rootbridge.Encoded {
+	return rootbridge.Encoded{Codec: rootbridge.JSON, Bytes: []byte(text)}
+}
 
 func asMsgPack(text string) rootbridge.Encoded {
 	return rootbridge.Encoded{Codec: rootbridge.MsgPack, Bytes: []byte(text)}
 }
 
-func asRaw(text string) rootbridge.Encoded { return rootbridge.Encoded{Codec: rootbridge.Raw, Bytes: []byte(text)} }
+func asRaw(text string) rootbridge.Encoded {
+	return rootbridge.Encoded{Codec: rootbridge.Raw, Bytes: []byte(text)}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// address is where to listen, or where one that runs does.
+type address struct {
+	network string // unix, tcp or systemd
+	name    string // a path, host:port, or nothing
+}
+
+// UnmarshalText reads unix:PATH, HOST:PORT and systemd.
+func (a *address) UnmarshalText(text []byte) error {
+	network, name, _ := strings.Cut(string(text), ":")
+	switch {
+	case string(text) == "systemd":
+		*a = address{network: "systemd"}
+		return nil
+	case network == "unix":
+		*a = address{"unix", name}
+		return checkSocketPath(name)
+	}
+	*a = address{"tcp", strings.TrimPrefix(string(text), "tcp:")}
+	if _, _, err := net.SplitHostPort(a.name); err != nil {
+		return fmt.Errorf("expected unix:PATH, HOST:PORT or systemd, got %q: %w", text, err)
+	}
+	return nil
+}
+
+func (a address) String() string {
+	switch a.network {
+	case "unix":
+		return "unix:" + a.name
+	case "tcp":
+		return a.name
+	default:
+		return a.network
+	}
+}
+
+// maxSocketPath is what the systems allow that allow least, with the zero at the end: macOS and the BSDs.
+const maxSocketPath = 104
+
+func checkSocketPath(path string) error {
+	switch {
+	case path == "":
+		return errors.New("expected unix:PATH, such as unix:/run/app.sock")
+	case path[0] == '@':
+		return fmt.Errorf("expected a socket with a file, got the abstract %q, which every user of the machine may use", path)
+	case len(path) >= maxSocketPath:
+		return fmt.Errorf("expected a socket path of less than %d bytes, got %d: %q", maxSocketPath, len(path), path)
+	}
+	return nil
+}
+
+// defaultAddress is a socket in the user's own folder where the system has made one, else a port of this machine.
+func defaultAddress() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && len(dir) < maxSocketPath-len("/rootbridged.sock") {
+		return "unix:" + filepath.Join(dir, "rootbridged.sock")
+	}
+	return "127.0.0.1:7480"
+}
+
+// isLocal tells whether only programs of this machine get to a listener.
+func isLocal(listening net.Addr) bool {
+	switch at := listening.(type) {
+	case *net.UnixAddr:
+		return !strings.HasPrefix(at.Name, "@")
+	case *net.TCPAddr:
+		return at.IP.IsLoopback()
+	default:
+		return false
+	}
+}

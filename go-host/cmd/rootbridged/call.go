@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// callCommand calls a function of one that runs.
+type callCommand struct {
+	clientFlags
+
+	Method     string `arg:"" help:"Exported function; dots lead to nested names."`
+	JSON       string `arg:"" optional:"" name:"json" help:"Its argument; - reads it from stdin. Without it there is no argument."`
+	Convention string `placeholder:"NAME" help:"How the function is called, if not as --convention of serve says."`
+	TraceID    string `name:"trace-id" placeholder:"ID" help:"Comes back on the call's log lines."`
+	Compact    bool   `help:"Write the result on one line."`
+}
+
+// Help is what --help shows below the flags.
+func (*callCommand) Help() string {
+	return `Example: rootbridged call validate '{"email":"a@b.c"}' --listen unix:/run/app.sock` + "\n\n" +
+		"A result is JSON on stdout, or its bytes as they are; an error is on stderr. Exit codes: 0 a result, 1 an error, 2 wrong usage."
+}
+
+// Run prints the result.
+func (c *callCommand) Run() error {
+	argument, err := c.argument()
+	if err != nil {
+		return err
+	}
+	reply, err := c.ask(http.MethodPost, c.path(), c.header(argument), argument)
+	if err != nil {
+		return err
+	}
+	return c.print(reply)
+}
+
+// argument is nil for none.
+func (c *callCommand) argument() ([]byte, error) {
+	text := []byte(c.JSON)
+	if c.JSON == "-" {
+		var err error
+		if text, err = io.ReadAll(os.Stdin); err != nil {
+			return nil, err
+		}
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if !json.Valid(text) {
+		return nil, usagef("expected the argument to be JSON, got something else; a text is in quotes of its own: '\"text\"'")
+	}
+	return text, nil
+}
+
+func (c *callCommand) path() string {
+	path := "/call/" + url.PathEscape(c.Method)
+	if c.Convention != "" {
+		path += "?" + url.Values{"convention": {c.Convention}}.Encode()
+	}
+	return path
+}
+
+func (c *callCommand) header(argument []byte) http.Header {
+	header := http.Header{"Accept": {contentTypes["json"]}}
+	if argument != nil {
+		header.Set("Content-Type", contentTypes["json"])
+	}
+	if c.Timeout > 0 {
+		header.Set(timeoutHeader, strconv.FormatInt(max(1, int64(c.Timeout/time.Millisecond)), 10))
+	}
+	if c.TraceID != "" {
+		header.Set(traceIDHeader, c.TraceID)
+	}
+	return header
+}
+
+func (c *callCommand) print(reply *reply) error {
+	if reply.status == http.StatusNoContent {
+		return nil
+	}
+	if !strings.HasPrefix(reply.contentType, contentTypes["json"]) {
+		if isTerminal(os.Stdout) {
+			return usagef("the result is bytes, which may upset a terminal; write them to a file: > FILE")
+		}
+		_, err := os.Stdout.Write(reply.body)
+		return err
+	}
+	text := new(bytes.Buffer)
+	var err error
+	if c.Compact {
+		err = json.Compact(text, reply.body)
+	} else {
+		err = json.Indent(text, reply.body, "", "  ")
+	}
+	if err != nil {
+		return err
+	}
+	text.WriteByte('\n')
+	_, err = text.WriteTo(os.Stdout)
+	return err
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

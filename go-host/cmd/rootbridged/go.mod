@@ -1,0 +1,19 @@
+module rootbridge/cmd/rootbridged
+
+go 1.25
+
+require (
+	github.com/alecthomas/kong v1.17.0
+	github.com/alecthomas/units v0.0.0-20240927000941-0f3dac36c52b
+	github.com/coreos/go-systemd/v22 v22.7.0
+	go.yaml.in/yaml/v3 v3.0.6
+	rootbridge v0.0.0
+)
+
+require (
+	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
+	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
+	golang.org/x/sys v0.1.0 // indirect
+)
+
+replace rootbridge => ../..

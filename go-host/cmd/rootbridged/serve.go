@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"rootbridge"
+)
+
+// serveCommand runs one host and answers calls of it.
+type serveCommand struct {
+	hostFlags
+	listenFlags
+	limitFlags
+
+	Stacks    bool   `help:"Tell clients JavaScript stacks. Default: the log has them, clients don't."`
+	LogFormat string `default:"text" enum:"text,json" help:"text or json."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Refused requests are debug."`
+}
+
+// listenFlags say where to listen and who may call.
+type listenFlags struct {
+	Listen      address `default:"${socket}" placeholder:"ADDRESS" help:"unix:PATH, HOST:PORT, or systemd for a socket that systemd made. Default: ${socket}"`
+	SocketMode  string  `default:"0600" placeholder:"MODE" help:"Rights on a unix socket, in octal; none for others than owner and group."`
+	TokenFile   string  `placeholder:"FILE" help:"File with tokens, one on each line, any of which a client must send. Read anew for each request."`
+	TLSCert     string  `name:"tls-cert" placeholder:"FILE" help:"Certificate, for HTTPS. Read anew for each connection, like the next two."`
+	TLSKey      string  `name:"tls-key" placeholder:"FILE" help:"Its key."`
+	TLSClientCA string  `name:"tls-client-ca" placeholder:"FILE" help:"Certificates of who signs clients' certificates: without such a one none may call."`
+}
+
+// limitFlags bound what a client may use.
+type limitFlags struct {
+	MaxTimeout        time.Duration `placeholder:"TIME" help:"Longest time that a client can ask for with Connect-Timeout-Ms. Default: --call-timeout."`
+	MaxConnections    int           `default:"1024" help:"Connections; those that have been idle longest make room."`
+	MaxHeader         size          `default:"64KiB" help:"Largest header of a request."`
+	ReadHeaderTimeout time.Duration `default:"5s" help:"Longest time for a request's header to arrive."`
+	ReadTimeout       time.Duration `default:"30s" help:"Longest time for a body to arrive."`
+	WriteTimeout      time.Duration `default:"30s" help:"Longest time for a client to take an answer."`
+	IdleTimeout       time.Duration `default:"1m" help:"Longest time of a connection between requests."`
+	ShutdownDelay     time.Duration `default:"0s" help:"How long to go on serving after SIGTERM, while /readyz says no already."`
+}
+
+// Help is what --help shows below the flags.
+func (*serveCommand) Help() string {
+	return "Example: rootbridged serve --entry legacy/index.js --listen unix:/run/app.sock\n\n" +
+		"SIGUSR2 loads the code anew, SIGTERM ends it after its calls. Exit codes: 0 ended when asked to, 1 failed, 2 wrong usage, 3 the code did not load."
+}
+
+// Run serves until SIGTERM or SIGINT.
+func (c *serveCommand) Run(flags names) error {
+	logger := c.logger()
+	warnOfUnknownVariables(flags, logger)
+	if err := c.check(); err != nil {
+		return err
+	}
+	signals := catchSignals()
+	defer signals.stop()
+	ctx, stop := signals.untilAskedToEnd()
+	defer stop()
+	listener, err := c.open(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	host, err := rootbridge.Start(ctx, c.options(logger))
+	if ctx.Err() != nil && errors.Is(err, rootbridge.CodeCanceled) {
+		return nil
+	}
+	if err != nil {
+		return startError(err)
+	}
+	stop()
+	return newServer(c, host, listener, logger).run(signals)
+}
+
+// startError tells options that can't be used from code that does not load.
+func startError(err error) error {
+	failed := (*rootbridge.Error)(nil)
+	if !errors.As(err, &failed) {
+		return err
+	}
+	failed.Message = optionsAsFlags(failed.Message)
+	if failed.Code == rootbridge.CodeInvalidArgument {
+		return usagef("%s", failed.Message)
+	}
+	return failed
+}
+
+func (c *serveCommand) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the flag's words
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+func (c *serveCommand) check() error {
+	if c.MaxTimeout == 0 {
+		c.MaxTimeout = c.CallTimeout
+	}
+	if c.MaxTimeout < c.CallTimeout {
+		return usagef("expected --max-timeout to be at least --call-timeout (%v), got %v", c.CallTimeout, c.MaxTimeout)
+	}
+	for flag, value := range map[string]int64{
+		"max-connections": int64(c.MaxConnections), "max-header": int64(c.MaxHeader), "read-header-timeout": int64(c.ReadHeaderTimeout),
+		"read-timeout": int64(c.ReadTimeout), "write-timeout": int64(c.WriteTimeout), "idle-timeout": int64(c.IdleTimeout),
+	} {
+		if value <= 0 {
+			return usagef("expected --%s to be more than 0", flag)
+		}
+	}
+	if c.ShutdownDelay < 0 {
+		return usagef("expected --shutdown-delay to be at least 0")
+	}
+	return c.hostFlags.check()
+}
+
+// open listens, if whoever gets there may call.
+func (c *serveCommand) open(ctx context.Context, logger *slog.Logger) (net.Listener, error) {
+	mode, err := c.socketMode()
+	if err != nil {
+		return nil, err
+	}
+	if c.TokenFile != "" {
+		if err := (tokens{c.TokenFile}).check(); err != nil {
+			return nil, usagef("--token-file: %w", err)
+		}
+	}
+	secure, err := c.certificates(logger).config()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(ctx, c.Listen, mode)
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", c.Listen, err)
+	}
+	if err := c.mayServe(listener.Addr(), logger); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	return secured(boundConnections(listener, c.MaxConnections), secure), nil
+}
+
+// mayServe refuses to let the network in without a token or certificates.
+func (c *serveCommand) mayServe(at net.Addr, logger *slog.Logger) error {
+	if isLocal(at) || c.TLSClientCA != "" {
+		return nil
+	}
+	if c.TokenFile == "" {
+		return usagef("--listen %s: other machines get there, so it needs --token-file, or --tls-client-ca with --tls-cert and --tls-key; or listen at a unix socket or 127.0.0.1", at)
+	}
+	if c.TLSCert == "" {
+		logger.Warn("tokens and data cross the network in clear text; use --tls-cert and --tls-key", "listen", at.String())
+	}
+	return nil
+}
+
+func (c *serveCommand) certificates(logger *slog.Logger) *certificates {
+	return &certificates{cert: c.TLSCert, key: c.TLSKey, clientCA: c.TLSClientCA, logger: logger}
+}
+
+func (c *serveCommand) socketMode() (fs.FileMode, error) {
+	mode, err := strconv.ParseUint(c.SocketMode, 8, 32)
+	if err != nil || fs.FileMode(mode)&^0o770 != 0 || mode&0o600 != 0o600 {
+		return 0, usagef("expected --socket-mode to be octal rights of owner and group, such as 0600 or 0660, got %q", c.SocketMode)
+	}
+	return fs.FileMode(mode), nil
+}
