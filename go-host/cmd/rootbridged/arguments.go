@@ -37,16 +37,14 @@ func parse(args []string, into *commands) (command func() error, err error) {
 type fileResolver struct {
 	isRead bool
 	config config
+	err    error
 }
 
 // Resolve returns a flag's value as text, a list of texts, or nil.
 func (f *fileResolver) Resolve(parsing *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if !f.isRead {
 		f.isRead = true
-		var err error
-		if f.config, err = readConfig(configPath(parsing)); err != nil {
-			return nil, err
-		}
+		f.config, f.err = readConfig(configPath(parsing)) // kong would put the flag's name before an error here
 	}
 	if slices.ContainsFunc(flag.Envs, isSet) {
 		return nil, nil //nolint:nilnil // kong's way to say that there is none
@@ -68,8 +66,11 @@ func isSet(variable string) bool {
 	return ok
 }
 
-// Validate finds keys that are no flag of any command.
+// Validate finds a file that can't be read, and keys that are no flag of any command.
 func (f *fileResolver) Validate(app *kong.Application) error {
+	if f.err != nil {
+		return f.err
+	}
 	return f.config.check(flagNames(app.Node))
 }
 

@@ -12,7 +12,7 @@ import (
 // config is the file of --config: a map in YAML from names of flags to values, or to lists for flags that may be repeated.
 type config struct {
 	path   string
-	values map[string]*yaml.Node
+	values map[string]yaml.Node
 }
 
 // readConfig returns an empty one for no path.
@@ -61,9 +61,9 @@ func (c config) list(key string, items []*yaml.Node) (any, error) {
 // check finds keys that are not known.
 func (c config) check(known names) error {
 	var unknown []error
-	for key, node := range c.values {
+	for key := range c.values {
 		if !slices.Contains(known, key) {
-			unknown = append(unknown, fmt.Errorf("%s:%d: unknown key %q; keys are the names of flags, such as call-timeout", c.path, node.Line, key))
+			unknown = append(unknown, fmt.Errorf("%s:%d: unknown key %q; keys are the names of flags, such as call-timeout", c.path, c.values[key].Line, key))
 		}
 	}
 	return errors.Join(unknown...)
