@@ -67,10 +67,11 @@ func (a answers) explain(err error) (int, *problem) {
 	return statusOf(ended.Code), told
 }
 
-// log has neither arguments, results nor an error's fields: see rootbridge.Error.LogValue.
+// log has neither arguments, results nor an error's fields: see rootbridge.Error.LogValue. Refused calls can be very many, and
+// are counted anyway.
 func (a answers) log(r *http.Request, status int, err error) {
 	level := slog.LevelDebug
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && !isForLater(rootbridge.CodeOf(err)) {
 		level = slog.LevelError
 	}
 	a.logger.LogAttrs(r.Context(), level, "request failed", slog.Int("status", status), slog.String("path", r.URL.Path),
