@@ -84,13 +84,18 @@ var stackFrame = regexp.MustCompile(`(?m)(?:^|\n)[ \t]+at .*$`)
 
 func withoutFrames(text string) string { return stackFrame.ReplaceAllString(text, "") }
 
-var option = regexp.MustCompile(`Options\.([A-Z]\w*)`)
+// option is one with its type before it, or one that another is compared with.
+var option = regexp.MustCompile(`Options\.[A-Z]\w*|at (?:most|least) (?:Workers|MaxPayload)\b`)
 
 // optionsAsFlags makes the host's messages speak of what users of this program can set: Options.MaxRSS is --max-rss.
 func optionsAsFlags(message string) string {
 	message = callOptions.Replace(message)
 	return option.ReplaceAllStringFunc(message, func(match string) string {
-		return "--" + flagName(strings.TrimPrefix(match, "Options."))
+		before, name := "", strings.TrimPrefix(match, "Options.")
+		if at := strings.LastIndexByte(name, ' '); at >= 0 {
+			before, name = name[:at+1], name[at+1:]
+		}
+		return before + "--" + flagName(name)
 	})
 }
 

@@ -117,7 +117,7 @@ func serve(t *testing.T, module string, flags ...string) *sidecar {
 // prepare makes what serve needs.
 func prepare(t *testing.T, module string) *sidecar {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rb")
+	dir, err := os.MkdirTemp("", "rb") //nolint:usetesting // a test's own folder has its name, and a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,13 +345,13 @@ func (s *sidecar) raw(text string) string {
 // execute runs the command to its end.
 func execute(t *testing.T, c *exec.Cmd) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errors bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errors
+	var out, wrong bytes.Buffer
+	c.Stdout, c.Stderr = &out, &wrong
 	_ = c.Run()
 	if c.ProcessState == nil {
 		t.Fatal("it did not start")
 	}
-	return c.ProcessState.ExitCode(), out.String(), errors.String()
+	return c.ProcessState.ExitCode(), out.String(), wrong.String()
 }
 
 // run runs another command that speaks to it.

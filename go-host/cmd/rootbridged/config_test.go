@@ -1,0 +1,125 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	files := 0
+	file := func(text string) string { files++; return s.write(fmt.Sprintf("%d.yaml", files), text) }
+	for _, test := range []struct {
+		args  []string
+		words string
+	}{
+		{[]string{}, "expected one of"},
+		{[]string{"sevre"}, "sevre"},
+		{[]string{"serve"}, "--entry"},
+		{[]string{"serve", "--wokers", "2"}, "--wokers"},
+		{[]string{"serve", "--workers", "two"}, "--workers"},
+		{[]string{"serve", "--workers", "0"}, "--workers"},
+		{[]string{"serve", "--workers", "2000"}, "--workers between 0 and 1024, got 2000"},
+		{[]string{"serve", "--min-workers", "3"}, "--min-workers to be at most --workers (2), got 3"},
+		{[]string{"serve", "--min-workers", "-1"}, "--min-workers"},
+		{[]string{"serve", "--call-timeout", "5"}, "missing unit"},
+		{[]string{"serve", "--call-timeout", "-1s"}, "--call-timeout"},
+		{[]string{"serve", "--max-timeout", "1s"}, "--max-timeout to be at least --call-timeout (30s), got 1s"},
+		{[]string{"serve", "--shutdown-delay", "-1s"}, "--shutdown-delay"},
+		{[]string{"serve", "--idle-timeout", "0s"}, "--idle-timeout"},
+		{[]string{"serve", "--max-payload", "12 apples"}, "--max-payload"},
+		{[]string{"serve", "--max-payload", "100B"}, "--max-payload between 1024 and 1073741824, got 100"},
+		{[]string{"serve", "--max-rss", "-1KiB"}, "--max-rss"},
+		{[]string{"serve", "--codec", "xml"}, "--codec"},
+		{[]string{"serve", "--convention", "odd"}, "--convention"},
+		{[]string{"serve", "--env", "=secret"}, "--env[0] to be KEY=value"},
+		{[]string{"serve", "--entry", s.path("none.js")}, "--entry"},
+		{[]string{"serve", "--listen", "unix:"}, "unix:PATH"},
+		{[]string{"serve", "--listen", "unix:@app"}, "abstract"},
+		{[]string{"serve", "--listen", "unix:/" + strings.Repeat("x", 104)}, "less than 104 bytes"},
+		{[]string{"serve", "--listen", "8080"}, "HOST:PORT"},
+		{[]string{"serve", "--socket-mode", "0666"}, "--socket-mode"},
+		{[]string{"serve", "--socket-mode", "0060"}, "--socket-mode"},
+		{[]string{"serve", "--tls-cert", "a"}, "both --tls-cert and --tls-key"},
+		{[]string{"serve", "--tls-client-ca", "a"}, "both --tls-cert and --tls-key"},
+		{[]string{"serve", "--tls-cert", s.path("a"), "--tls-key", s.path("b")}, "no such file"},
+		{[]string{"serve", "--config", s.path("none.yaml")}, "no such file"},
+		{[]string{"serve", "--config", file("workers: 1\nwokers: 2\n")}, `:2: unknown key "wokers"`},
+		{[]string{"serve", "--config", file("workers: 1\nworkers: 2\n#")}, "already defined"},
+		{[]string{"serve", "--config", file("call-timeout: soon")}, "--call-timeout"},
+		{[]string{"serve", "--config", file("workers: {a: 1}")}, "workers: expected a value or a list"},
+		{[]string{"serve", "--config", file("node-arg: [[1]]")}, "node-arg: expected a list of texts"},
+		{[]string{"serve", "--config", file("- a")}, "expected a YAML map"},
+		{[]string{"serve", "--config", file("config: other")}, `unknown key "config"`},
+		{[]string{"call"}, "<method>"},
+		{[]string{"call", "echo", "{'a': 1}"}, "JSON"},
+		{[]string{"call", "echo", "--listen", "systemd"}, "unix:PATH"},
+		{[]string{"call", "echo", "--token-file", s.path("none")}, "--token-file"},
+		{[]string{"check", "lively"}, "lively"},
+	} {
+		t.Run(strings.Join(test.args, " ")[:min(60, len(strings.Join(test.args, " ")))], func(t *testing.T) {
+			t.Parallel()
+			args := test.args
+			if len(args) > 1 && args[0] == "serve" && args[1] != "--entry" {
+				args = append([]string{"serve", "--entry", s.entry}, args[1:]...)
+			}
+			code, stdout, stderr := execute(t, command(args...))
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.words) || !strings.Contains(stderr, "--help") || strings.Contains(stderr, "secret") {
+				t.Errorf("got %d %s%s, want %s", code, stdout, stderr, test.words)
+			}
+		})
+	}
+}
+
+func TestCodeThatDoesNotLoadExitsWith3AndSaysWhy(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, "exports.a = {{")
+	code, _, stderr := execute(t, command("serve", "--entry", s.entry, "--listen", s.listen))
+	if code != exitBoot || !strings.Contains(stderr, "error: rootbridge: boot_failed: SyntaxError") || exists(s.path("s.sock")) {
+		t.Errorf("got %d %s", code, stderr)
+	}
+	code, _, stderr = execute(t, command("serve", "--entry", s.entry, "--listen", s.listen, "--node", s.path("no-node")))
+	if code != exitBoot || !strings.Contains(stderr, "no-node") {
+		t.Errorf("got %d %s", code, stderr)
+	}
+}
+
+func TestAFlagBeatsTheEnvironmentWhichBeatsTheFile(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	file := s.write("c.yaml", "entry: "+s.entry+"\nlisten: "+s.listen+"\nworkers: 1\nenv: [FROM=file, \"COMMA=a,b\"]\ncall-timeout: 10ms\nmax-timeout: 20ms\nkill-grace: 1s\n")
+	c := command("serve", "--call-timeout", "30ms")
+	c.Env = append(c.Env, "ROOTBRIDGED_CONFIG="+file, "ROOTBRIDGED_CALL_TIMEOUT=15ms", "ROOTBRIDGED_MAX_TIMEOUT=45ms", "ROOTBRIDGED_WROKERS=2", "ROOTBRIDGED_SERVICE_HOST=10.0.0.1")
+	s.startCommand(c)
+	s.await("msg=listening")
+	for header, words := range map[string]string{"X-None: here": "within 30ms", "Connect-Timeout-Ms: 1000": "within 45ms"} {
+		if got := s.ask("POST /call/hold", quoted(s.path("never")), asJSON, header); !strings.Contains(got.body, words) {
+			t.Errorf("got %s, want %s", got.body, words)
+		}
+	}
+	for name, want := range map[string]string{"FROM": `"file"`, "COMMA": `"a,b"`} {
+		if got := s.ask("POST /call/variable", quoted(name), asJSON, "Connect-Timeout-Ms: 45"); got.body != want && got.status != 504 {
+			t.Errorf("%s is %s", name, got.body)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "ROOTBRIDGED_WROKERS") || strings.Contains(log, "10.0.0.1") {
+		t.Errorf("got %s", log)
+	}
+}
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"serve", "call", "workers", "reload", "check"} {
+		code, stdout, stderr := execute(t, command(name, "--help"))
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "Example: rootbridged "+name) {
+			t.Errorf("%s: %d %s %s", name, code, stdout, stderr)
+		}
+	}
+	if code, stdout, _ := execute(t, command("--help")); code != 0 || !strings.Contains(stdout, "environment variable") {
+		t.Errorf("got %d %s", code, stdout)
+	}
+}
