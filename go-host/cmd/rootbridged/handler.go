@@ -61,12 +61,20 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 // runs, and a deadline that passes then would look as if the client had gone.
 func (h *handler) limitingReads(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.readTimeout))
+		if r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
 		}
+		connection := http.NewResponseController(w)
+		_ = connection.SetReadDeadline(time.Now().Add(h.readTimeout))
 		next.ServeHTTP(w, r)
+		_ = connection.SetReadDeadline(time.Now().Add(restTime))
 	})
 }
+
+// restTime is how long the rest of a body may take that nobody reads, because its request was refused. net/http reads some of
+// it, to use the connection again.
+const restTime = 500 * time.Millisecond
 
 func (h *handler) workers(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, http.StatusOK, h.host.Stats())

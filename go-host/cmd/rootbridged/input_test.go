@@ -253,6 +253,26 @@ func (s *sidecar) drip(start string) string {
 	}
 }
 
+func TestTheRestOfARefusedBodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	s.start("--read-timeout", "1h", "--token-file", s.write("tokens", oneToken))
+	s.await("msg=listening")
+	got := s.drip("POST /call/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n1")
+	if !strings.HasPrefix(got, "HTTP/1.1 401") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestItWarnsWhenCallsCanTakeAllConnections(t *testing.T) {
+	t.Parallel()
+	few := serve(t, legacy, "--max-connections", "1000")
+	few.await("probes would wait")
+	if enough := serve(t, legacy); strings.Contains(enough.log.String(), "probes would wait") {
+		t.Error("it warns of its defaults")
+	}
+}
+
 func TestAClientThatDoesNotReadItsAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := serve(t, legacy, "--write-timeout", "200ms")

@@ -38,7 +38,7 @@ type listenFlags struct {
 // limitFlags bound what a client may use.
 type limitFlags struct {
 	MaxTimeout        time.Duration `placeholder:"TIME" help:"Longest time that a client can ask for with Connect-Timeout-Ms. Default: --call-timeout."`
-	MaxConnections    int           `default:"1024" help:"Connections; those that have been idle longest make room."`
+	MaxConnections    int           `default:"2048" help:"Connections; those that have been idle longest make room. Should be more than calls that run and wait."`
 	MaxHeader         size          `default:"64KiB" help:"Largest header of a request."`
 	ReadHeaderTimeout time.Duration `default:"5s" help:"Longest time for a request's header to arrive."`
 	ReadTimeout       time.Duration `default:"30s" help:"Longest time for a body to arrive."`
@@ -77,7 +77,16 @@ func (c *serveCommand) Run(flags names) error {
 		return startError(err)
 	}
 	stop()
+	c.warnOfFewConnections(logger)
 	return newServer(c, host, listener, logger).run(signals)
+}
+
+// warnOfFewConnections tells that probes can be kept out: calls that run or wait have a connection each.
+func (c *serveCommand) warnOfFewConnections(logger *slog.Logger) {
+	if calls := c.Workers*c.Concurrency + c.QueueLimit; calls >= c.MaxConnections {
+		logger.Warn("calls that run and wait can take all connections, and probes would wait with them; raise --max-connections or lower --queue-limit",
+			"calls", calls, "max_connections", c.MaxConnections)
+	}
 }
 
 // startError tells options that can't be used from code that does not load.

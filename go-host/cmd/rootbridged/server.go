@@ -34,7 +34,7 @@ func newServer(flags *serveCommand, host *rootbridge.Host, listener net.Listener
 		WriteTimeout:   flags.ReadTimeout + flags.MaxTimeout + flags.WriteTimeout,
 		IdleTimeout:    flags.IdleTimeout,
 		MaxHeaderBytes: int(flags.MaxHeader),
-		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	if see, ok := unsecured(listener).(*connections); ok {
 		s.http.ConnState = see.See

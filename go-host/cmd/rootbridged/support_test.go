@@ -172,7 +172,7 @@ func (s *sidecar) startCommand(c *exec.Cmd) {
 // command is this test's binary as rootbridged.
 func command(args ...string) *exec.Cmd {
 	c := exec.Command(os.Args[0], args...)
-	c.Env = append(os.Environ(), asCommand+"=1")
+	c.Env = append(os.Environ(), asCommand+"=1", "GORACE=atexit_sleep_ms=0")
 	if node := os.Getenv("ROOTBRIDGE_TEST_NODE"); node != "" {
 		c.Env = append(c.Env, "ROOTBRIDGED_NODE="+node)
 	}
