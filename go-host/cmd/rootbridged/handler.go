@@ -57,8 +57,8 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	answerError(w, &failure{http.StatusNotFound, "not_found", "expected /call/METHOD, /workers, /reload, /healthz or /readyz"})
 }
 
-// limitingReads bounds how long a body takes. There is none on a request without: the connection is watched while its call
-// runs, and a deadline that passes then would look as if the client had gone.
+// limitingReads bounds how long a body takes; net/http lifts that when it has been read. There is no bound for a request
+// without one: its connection is watched while the call runs, and a deadline would look as if the client had gone.
 func (h *handler) limitingReads(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {

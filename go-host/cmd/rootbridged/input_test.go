@@ -253,12 +253,33 @@ func (s *sidecar) drip(start string) string {
 	}
 }
 
+func TestACallMayRunLongerThanItsBodyAndItsAnswerMayTake(t *testing.T) {
+	t.Parallel()
+	const limit = 100 * time.Millisecond
+	s := serve(t, legacy, "--read-timeout", limit.String(), "--write-timeout", limit.String(), "--call-timeout", "1m")
+	for range 2 { // the second on the first one's connection, which has been idle for long
+		release, held := s.hold("hold")
+		time.Sleep(3 * limit)
+		release()
+		if got := <-held; got.body != `"held"` {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+		time.Sleep(restTime + limit)
+	}
+	if got := s.ask("POST /call/pause", ""); got.body != `"paused"` { // a body of none takes no time at all
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if got := s.stats(); got.Succeeded != 3 || len(got.Failed) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestTheRestOfARefusedBodyIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := prepare(t, legacy)
 	s.start("--read-timeout", "1h", "--token-file", s.write("tokens", oneToken))
 	s.await("msg=listening")
-	got := s.drip("POST /call/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n1")
+	got := s.drip("POST /call/echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n1")
 	if !strings.HasPrefix(got, "HTTP/1.1 401") {
 		t.Errorf("got %q", got)
 	}
@@ -303,7 +324,7 @@ func openSockets(path string) (n int) {
 
 func TestThousandsOfIdleConnectionsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
-	s := serve(t, legacy, "--max-connections", "100", "--read-header-timeout", "1m")
+	s := serve(t, legacy, "--max-connections", "500", "--queue-limit", "100", "--read-header-timeout", "1m")
 	idle := make([]net.Conn, 0, 2000)
 	defer func() {
 		for _, conn := range idle {

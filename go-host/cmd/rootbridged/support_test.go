@@ -85,6 +85,7 @@ exports.hold = async (file) => {
   return 'held';
 };
 exports.spin = (file) => { fs.writeFileSync(file + '.began', ''); while (!fs.existsSync(file)); return 'spun'; };
+exports.pause = () => new Promise((go) => setTimeout(go, 300, 'paused'));
 exports.pid = () => process.pid;
 exports.variable = (name) => process.env[name] ?? null;
 `
