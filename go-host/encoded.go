@@ -47,10 +47,10 @@ func encodedAs(encoded []byte, encoding frame.Encoding) Encoded {
 	return Encoded{Codec: Codec(encoding.String()), Bytes: encoded}
 }
 
-// wanted is what a call's accept says for the result.
-func (e *Encoded) wanted() string {
-	if e.Codec == JSON || e.Codec == MsgPack {
-		return string(e.Codec)
+// wantedBy is what a call's accept says for the result.
+func wantedBy(out *Encoded) string {
+	if out != nil && (out.Codec == JSON || out.Codec == MsgPack) {
+		return string(out.Codec)
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package rootbridge_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestWhatIsEncodedPassesThroughAndTheResultNamesItsCodec(t *testing.T) {
 			if err := host.Call(t.Context(), test.method, test.in, &got); err != nil {
 				t.Fatal(err)
 			}
-			if got.Codec != test.want.Codec || string(got.Bytes) != string(test.want.Bytes) {
+			if got.Codec != test.want.Codec || !bytes.Equal(got.Bytes, test.want.Bytes) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -48,7 +49,9 @@ func TestWhatIsEncodedOtherwiseThanItSaysIsRefused(t *testing.T) {
 	host := start(t, `export const echo = (v) => v;`, with(func(o *rootbridge.Options) { o.Codec = rootbridge.MsgPack }))
 	for _, in := range []rootbridge.Encoded{
 		asJSON(`{"a":`), asJSON(strings.Repeat("[", 2001) + strings.Repeat("]", 2001)),
-		asMsgPack("\x81\xa1a"), asMsgPack("\x01\x02"), asMsgPack(strings.Repeat("\x91", 2001) + "\x01"), {Codec: "xml"}, {},
+		asMsgPack("\x81\xa1a"), asMsgPack("\x01\x02"), asMsgPack(strings.Repeat("\x91", 2001) + "\x01"),
+		{Codec: "xml"},
+		{},
 	} {
 		expectCode(t, host.Call(t.Context(), "echo", in, nil), rootbridge.CodeInvalidArgument)
 	}

@@ -132,7 +132,7 @@ func (h *Host) accept(in, out any) string {
 	case *json.RawMessage:
 		return string(JSON)
 	case *Encoded:
-		return target.wanted()
+		return wantedBy(target)
 	}
 	if _, ok := in.(json.RawMessage); ok {
 		return string(MsgPack)
