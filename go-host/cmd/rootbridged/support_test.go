@@ -15,13 +15,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"rootbridge"
 )
@@ -41,25 +41,11 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.Unsetenv(asCommand)
 	code := run(os.Args[1:])
-	if left := leftGoroutines(); left != "" {
-		_, _ = os.Stderr.WriteString("goroutines were left:\n" + left)
+	if err := goleak.Find(); err != nil {
+		_, _ = os.Stderr.WriteString(err.Error())
 		code = exitLeak
 	}
 	os.Exit(code)
-}
-
-// leftGoroutines waits a little for those that are ending. Only Go's own that deals with signals stays.
-func leftGoroutines() string {
-	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		left := slices.DeleteFunc(strings.Split(string(stacks), "\n\n")[1:], func(stack string) bool {
-			return strings.Contains(stack, "os/signal.loop") || strings.Contains(stack, "os/signal.signal_recv")
-		})
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "\n\n")
-		}
-	}
 }
 
 // legacy is the code that most tests call. hold and spin last until a file is there, so that tests need no clock.
