@@ -75,7 +75,6 @@ func TestEveryEndOfACallHasItsStatusAndItsErrorObject(t *testing.T) {
 	}{
 		{"refund", `{"id":7}`, nil, 500, "exception", "order 7 is not paid"},
 		{"big", ``, nil, 500, "unencodable_result", "BigInt"},
-		{"exit", ``, nil, 502, "worker_crashed", "process.exit(7)"},
 		{"hold", `"/nowhere/at/all"`, nil, 500, "exception", "ENOENT"},
 		{"nope", ``, nil, 404, "method_not_found", "no export"},
 		{"__proto__", ``, nil, 404, "method_not_found", ""},
@@ -103,6 +102,15 @@ func TestEveryEndOfACallHasItsStatusAndItsErrorObject(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAWorkerThatDiesDuringACallIsABadGatewayAndReplaced(t *testing.T) {
+	t.Parallel()
+	s := serve(t, legacy)
+	if got := s.ask("POST /call/exit", ""); got.status != 502 || got.told(t).Code != "worker_crashed" || !strings.Contains(got.body, "process.exit(7)") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	s.call("echo", "1", "1")
 }
 
 func TestStatusesCoverEveryCodeThatTheHostHas(t *testing.T) {

@@ -62,15 +62,7 @@ func TestMalformedHTTPIsRefusedAndHarmsNobodyElse(t *testing.T) {
 }
 
 // half sends a part of a request and goes away.
-func (s *sidecar) half(text string) {
-	s.t.Helper()
-	conn, err := s.dial(s.t.Context())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_, _ = io.WriteString(conn, text)
-	_ = conn.Close()
-}
+func (s *sidecar) half(text string) { _ = s.send(text).Close() }
 
 func TestContentTypesThatAreNoneOfOursAreRefusedUnread(t *testing.T) {
 	t.Parallel()
@@ -127,28 +119,36 @@ func TestWhatFollowsABodyThatIsTooLargeIsNeverTakenForARequest(t *testing.T) {
 func TestBodiesOfAllRequestsTogetherAreBoundedByWhatHasArrived(t *testing.T) {
 	t.Parallel()
 	s := serve(t, legacy, "--max-payload", "64KiB", "--max-in-flight", "64KiB")
-	promised := "POST /call/kind HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 65536\r\n\r\n"
-	first, err := s.dial(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
-	_, _ = io.WriteString(first, promised) // promises hold nothing
-	s.call("echo", `"`+strings.Repeat("x", 40<<10)+`"`, `"`+strings.Repeat("x", 40<<10)+`"`)
-	_, _ = io.WriteString(first, strings.Repeat("x", 60<<10))
+	large := quoted(strings.Repeat("x", 40<<10))
+	promising := s.send("POST /call/kind HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 65536\r\n\r\n")
+	s.call("echo", large, large) // promises hold nothing
+	var holding net.Conn
 	var got answerOf
 	eventually(t, "there is no room for another", func() bool {
-		got = s.ask("POST /call/echo", `"`+strings.Repeat("x", 40<<10)+`"`, asJSON)
+		if holding != nil { // its bytes had not been read yet, or it was refused itself
+			_ = holding.Close()
+		}
+		holding = s.send("POST /call/kind HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 65536\r\n\r\n" + strings.Repeat("x", 60<<10))
+		got = s.ask("POST /call/echo", large, asJSON)
 		return got.status != 200
 	})
 	if got.status != 503 || got.told(t).Code != "overloaded" || got.header.Get("Retry-After") == "" {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	s.call("echo", "1", "1")
-	_ = first.Close()
-	eventually(t, "its room is free again", func() bool {
-		return s.ask("POST /call/echo", `"`+strings.Repeat("x", 40<<10)+`"`, asJSON).status == 200
-	})
+	_, _ = promising.Close(), holding.Close()
+	eventually(t, "its room is free again", func() bool { return s.ask("POST /call/echo", large, asJSON).status == 200 })
+}
+
+// send sends bytes on a connection of its own.
+func (s *sidecar) send(text string) net.Conn {
+	s.t.Helper()
+	conn, err := s.dial(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, text) // a refusal may come before all is written
+	return conn
 }
 
 func TestPathsThatLeadElsewhereAreRefusedHoweverTheyAreWritten(t *testing.T) {
