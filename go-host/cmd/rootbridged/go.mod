@@ -2,13 +2,14 @@ module rootbridge/cmd/rootbridged
 
 go 1.25
 
+require rootbridge v0.0.0
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/alecthomas/units v0.0.0-20240927000941-0f3dac36c52b
 	github.com/coreos/go-systemd/v22 v22.7.0
 	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.6
-	rootbridge v0.0.0
 )
 
 require (
