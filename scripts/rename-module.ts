@@ -14,7 +14,7 @@ function main(): void {
   }
   for (const file of tracked("*.go")) replace(file, IMPORT, `$1"${path}$2"`);
   for (const file of tracked("*go.mod"))
-    replace(file, new RegExp(`^(module|require|replace) ${OLD}\\b`, "gm"), `$1 ${path}`);
+    replace(file, new RegExp(`^(module |require |replace |\\t)${OLD}\\b`, "gm"), `$1${path}`);
 }
 
 function tracked(pattern: string): string[] {

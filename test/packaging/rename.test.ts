@@ -20,5 +20,6 @@ test("the Go module builds under another path", (t) => {
     /^module example\.com\/team\/rootbridge$/m,
   );
   run("go", ["build", "./..."], join(clone, "go-host"));
-  run("go", ["build", "./..."], join(clone, "examples", "storefront"));
+  for (const folder of ["examples/storefront", "go-host/cmd/rootbridged", "test/chaos"])
+    run("go", ["build", "./..."], join(clone, folder));
 });
