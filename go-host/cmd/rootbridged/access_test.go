@@ -10,6 +10,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -217,6 +219,27 @@ func TestARenewedCertificateCountsForTheNextConnection(t *testing.T) {
 		t.Error("with a broken key it is another than before")
 	}
 	s.await("those that were read last count")
+}
+
+func TestAClientThatNeverShakesHandsIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	authority := newAuthority(t)
+	cert, key := authority.issue(t, s.dir, "server")
+	s.listen = "127.0.0.1:0"
+	s.start("--tls-cert", cert, "--tls-key", key, "--read-header-timeout", "200ms")
+	s.atPort()
+	silent, half := s.send(""), s.send("\x16\x03\x01\x02")
+	for _, conn := range []net.Conn{silent, half} {
+		_ = conn.SetReadDeadline(time.Now().Add(long))
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("it was never cut off")
+		}
+		_ = conn.Close()
+	}
+	if code, _, stderr := s.run("check", "--tls-ca", authority.write(t, s.dir, "ca.pem")); code != 0 {
+		t.Errorf("got %d %s", code, stderr)
+	}
 }
 
 func (s *sidecar) serial(t *testing.T, ca string) string {

@@ -35,12 +35,19 @@ func (c *callCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	reply, err := c.ask(http.MethodPost, c.path(), c.header(argument), argument)
+	header := c.header(argument)
+	if c.Timeout > 0 {
+		c.Timeout += answerTime
+	}
+	reply, err := c.ask(http.MethodPost, c.path(), header, argument)
 	if err != nil {
 		return err
 	}
 	return c.print(reply)
 }
+
+// answerTime is how much longer than a call may take its answer is waited for, since that says more than giving up does.
+const answerTime = 2 * time.Second
 
 // argument is nil for none.
 func (c *callCommand) argument() ([]byte, error) {

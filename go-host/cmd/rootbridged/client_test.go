@@ -31,7 +31,7 @@ func TestCallPrintsAResultAndTellsAnErrorByItsExitCode(t *testing.T) {
 		{[]string{"refund", `{"id":7}`}, "", 1, "", "error: exception: TypeError: order 7 is not paid\n  [cause] Error: no payment\n"},
 		{[]string{"a/../b"}, "", 1, "", "error: invalid_argument: expected a path such as /call/METHOD, without empty or dot segments\n"},
 		{[]string{"nope"}, "", 1, "", "error: method_not_found: no export \"nope\""},
-		{[]string{"hold", quoted(s.path("never")), "--timeout", "30ms"}, "", 1, "", "error: "},
+		{[]string{"hold", quoted(s.path("never")), "--timeout", "30ms"}, "", 1, "", "error: deadline_exceeded: no result within 30ms"},
 		{[]string{"echo", "-"}, "{'a'}", 2, "", "error: expected the argument to be JSON"},
 	} {
 		c := command(append(append([]string{"call"}, test.args...), "--listen", s.listen)...)

@@ -4,8 +4,13 @@ package main
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"rootbridge"
 )
 
 func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
@@ -121,5 +126,40 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	}
 	if code, stdout, _ := execute(t, command("--help")); code != 0 || !strings.Contains(stdout, "environment variable") {
 		t.Errorf("got %d %s", code, stdout)
+	}
+}
+
+func TestEveryOptionOfTheHostThatMakesSenseIsAFlag(t *testing.T) {
+	t.Parallel()
+	flags := flagsOf(t, "serve")
+	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal"} // the last is always on
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[rootbridge.Options]()) {
+		flag := "--" + strings.TrimSuffix(flagName(field.Name), "s")
+		if !flags[flag] && !flags[flag+"s"] && !slices.Contains(elsewhere, field.Name) {
+			t.Errorf("Options.%s is no flag", field.Name)
+		}
+	}
+}
+
+func TestEveryFlagReachesItsOption(t *testing.T) {
+	t.Parallel()
+	var all commands
+	if _, err := parse([]string{
+		"serve", "--entry=1", "--dir=2", "--node=3", "--node-arg=4,4", "--env=A=5,5", "--replace-env", "--convention=args", "--codec=json",
+		"--idempotent=6", "--workers=7", "--min-workers=0", "--max-draining=8", "--concurrency=9", "--boot-timeout=10s", "--queue-limit=0",
+		"--queue-timeout=11s", "--call-timeout=12s", "--max-payload=13KiB", "--max-in-flight=14KiB", "--max-calls=15", "--max-lifetime=16s",
+		"--max-idle-time=17s", "--max-heap=18MiB", "--max-rss=19MiB", "--heartbeat=0s", "--kill-grace=20s", "--drain-timeout=21s", "--watch", "--inspect=22",
+	}, &all); err != nil {
+		t.Fatal(err)
+	}
+	want := rootbridge.Options{
+		Entry: "1", Dir: "2", Node: "3", NodeArgs: []string{"4,4"}, Env: []string{"A=5,5"}, ReplaceEnv: true, Convention: "args", Codec: "json",
+		Idempotent: []string{"6"}, Workers: 7, MinWorkers: -1, MaxDraining: 8, Concurrency: 9, BootTimeout: 10 * time.Second, QueueLimit: -1,
+		QueueTimeout: 11 * time.Second, CallTimeout: 12 * time.Second, MaxPayload: 13 << 10, MaxInFlight: 14 << 10, MaxCalls: 15,
+		MaxLifetime: 16 * time.Second, MaxIdleTime: 17 * time.Second, MaxHeap: 18 << 20, MaxRSS: 19 << 20, Heartbeat: -1,
+		KillGrace: 20 * time.Second, DrainTimeout: 21 * time.Second, Watch: true, Inspect: "22",
+	}
+	if got := all.Serve.options(nil); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
