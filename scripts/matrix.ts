@@ -11,6 +11,11 @@ const suites = [
     command: ["node", "--test", "--test-timeout=120000", ...workerTests],
   },
   { name: "Go host", cwd: join(root, "go-host"), command: ["go", "test", ...race(), "./..."] },
+  {
+    name: "sidecar",
+    cwd: join(root, "go-host", "cmd", "rootbridged"),
+    command: ["go", "test", ...race(), "."],
+  },
 ];
 
 /** Runs the tests that start workers on each Node major named on the command line. */
