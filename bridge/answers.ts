@@ -1,10 +1,10 @@
-import { bytesOf, CodecError, encodeJson, encodeValue } from "../protocol/codec.ts";
+import { bytesOf, CodecError, encodeJson, encodeValue, parseJson } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { Connection } from "./connection.ts";
 import type { Call } from "./current-call.ts";
 import { Buffer, SafeMap } from "./intrinsics.ts";
-import type { Answers } from "./invoke.ts";
+import type { LambdaAnswers } from "./lambda.ts";
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
@@ -18,7 +18,7 @@ interface Result {
 }
 
 /** Answers calls with frames, each exactly once, and knows which are in flight. */
-export class FrameAnswers implements Answers {
+export class FrameAnswers implements LambdaAnswers {
   /** Largest payload that the host accepts, in bytes. */
   maxPayload = 0;
   readonly #connection: Connection;
@@ -57,6 +57,12 @@ export class FrameAnswers implements Answers {
     // Not in reach of the catch around encoding: an error must not follow a part of a reply.
     if (result === undefined) return;
     if (this.#send(call, result)) this.#answered(call);
+    else this.error(call, this.#tooLarge(call));
+  }
+
+  text(call: Call, json: string): void {
+    if (call.accept !== Encoding.Json) this.result(call, parseJson(Buffer.from(json)));
+    else if (this.#connection.replyText(call.id, json, this.maxPayload)) this.#answered(call);
     else this.error(call, this.#tooLarge(call));
   }
 

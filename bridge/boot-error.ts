@@ -23,7 +23,11 @@ export function describeBootError(thrown: unknown, entry: string, source?: strin
 }
 
 /** Puts the place of an ES module's syntax error before its stack, where CommonJS's have it. */
-function addSyntaxPlace(error: ErrorObject, entry: string, source: string | undefined): void {
+export function addSyntaxPlace(
+  error: ErrorObject,
+  entry: string,
+  source: string | undefined,
+): void {
   const { stack = "" } = error;
   const fromModule = matches(/\b(compileSourceTextModule|moduleStrategy)\b/, stack);
   if (!fromModule || placeOf(stack) !== "") return;

@@ -1,6 +1,6 @@
 import type { CurrentCall } from "../protocol/current-call.ts";
 import type { Encoding } from "../protocol/frame.ts";
-import type { CallMeta, CancelMeta, LogLevel } from "../protocol/message.ts";
+import type { CallMeta, CancelMeta, Invocation, LogLevel } from "../protocol/message.ts";
 import { execPattern } from "../protocol/methods.ts";
 import {
   AsyncLocalStorage,
@@ -32,6 +32,8 @@ export class Call {
   /** Encoding of the result. */
   readonly accept: Encoding;
   readonly traceparent: string | undefined;
+  /** What an invocation of a Lambda handler carries. */
+  readonly lambda: Invocation | undefined;
   readonly #traceId: string | undefined;
   /** Epoch milliseconds. */
   readonly #deadline: number | undefined;
@@ -46,6 +48,7 @@ export class Call {
     this.method = meta.method;
     this.accept = accept;
     this.traceparent = meta.traceparent;
+    this.lambda = meta.lambda;
     this.#traceId = meta.traceId;
     if (meta.timeout !== undefined) this.#deadline = epochNow() + meta.timeout;
   }

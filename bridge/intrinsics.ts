@@ -23,6 +23,7 @@ export const ownKeys: typeof Reflect.ownKeys = Reflect.ownKeys;
 export const defineProperty: typeof Object.defineProperty = Object.defineProperty;
 export const hasOwn: typeof Object.hasOwn = Object.hasOwn;
 export const keysOf: typeof Object.keys = Object.keys;
+export const assign: typeof Object.assign = Object.assign;
 
 export const isArray: typeof Array.isArray = Array.isArray;
 
@@ -39,6 +40,7 @@ export const writeSync: typeof fs.writeSync = fs.writeSync;
 
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
 export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
+export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
 /** A timer that keeps no process. */
 export function setIdleTimeout(callback: () => void, milliseconds: number): void {
   apply(unref, setTimeout(callback, milliseconds), []);
@@ -69,6 +71,7 @@ function timerMethods(): NodeJS.Timeout {
 
 export const max: typeof Math.max = Math.max;
 export const min: typeof Math.min = Math.min;
+export const floor: typeof Math.floor = Math.floor;
 
 /** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
 export const nativeProcess: NodeJS.Process = globalThis.process;
@@ -97,6 +100,13 @@ defineProperty(resolved, "constructor", { value: undefined });
 /** Runs a callback once the microtasks queued so far are done. */
 export function afterMicrotasks(callback: () => void): void {
   apply(nativeThen, resolved, [callback]);
+}
+
+/** Settles once what is to be done in this turn of the event loop is done. */
+export function nextTurn(): Promise<void> {
+  return new NativePromise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** Ends the process after user code's exit handlers. One that throws can't keep it, but is shown, as Node does. */

@@ -13,6 +13,8 @@ import {
   nativeThen,
   SafeMap,
 } from "./intrinsics.ts";
+import type { Lambda } from "./lambda.ts";
+import type { Handler } from "./lambda-handler.ts";
 import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
 import { describeThrown } from "./thrown.ts";
 
@@ -24,16 +26,24 @@ export interface Answers {
   late(call: Call, what: string): void;
 }
 
+/** How Lambda handlers are called, and the one that the empty method is, if a handler string names one. */
+export interface Handlers {
+  lambda: Lambda;
+  handler: Handler | undefined;
+}
+
 /** The loaded code, callable by name. */
 export class Invoker {
   readonly #exports: unknown;
   readonly #answers: Answers;
+  readonly #handlers: Handlers | undefined;
   /** Functions found as plain properties of the exports themselves, where looking again is one comparison. */
   readonly #found = new SafeMap<string, Target>();
 
-  constructor(exports: unknown, answers: Answers) {
+  constructor(exports: unknown, answers: Answers, handlers?: Handlers) {
     this.#exports = exports;
     this.#answers = answers;
+    this.#handlers = handlers;
   }
 
   /** Names for ready. */
@@ -47,6 +57,10 @@ export class Invoker {
   }
 
   readonly #run = (call: Call, convention: Convention, argument: unknown): void => {
+    if (convention === "lambda" && this.#handlers) {
+      this.#invoke(call, this.#handlers, argument);
+      return;
+    }
     const args = argumentsFor(convention, argument);
     if (!args) {
       this.#answers.error(call, notAList(call.method, convention, argument));
@@ -61,6 +75,22 @@ export class Invoker {
       this.#thrown(call, thrown);
     }
   };
+
+  /** The empty method is the handler. */
+  #invoke(call: Call, { lambda, handler }: Handlers, argument: unknown): void {
+    if (handler && call.method === "") {
+      lambda.invoke(call, handler, argument);
+      return;
+    }
+    try {
+      const name = call.method || DEFAULT_HANDLER;
+      const target = this.#find(name);
+      if ("fn" in target) lambda.invoke(call, target.fn, argument);
+      else this.#answers.error(call, this.#notFound(name, target));
+    } catch (thrown) {
+      this.#thrown(call, thrown);
+    }
+  }
 
   #find(method: string): Target | Miss {
     const known = this.#found.get(method);
@@ -139,6 +169,9 @@ export class Invoker {
     };
   }
 }
+
+/** The export that the empty method is without a handler string. */
+const DEFAULT_HANDLER = "handler";
 
 /** True for an own property that no getter or Proxy stands before. */
 function isData(exports: unknown, name: string): boolean {

@@ -13,6 +13,8 @@ import {
   sourceUrl,
 } from "./virtual.ts";
 
+/** What Lambda's process has for its script: code that asks whether it is the script must find that it is not. */
+const LAMBDA_MAIN = "/var/runtime/index.mjs";
 const objectPrototype: object = Object.prototype;
 
 // Promises are awaited before they are returned: else their `then` would be called, which may be user code's by now.
@@ -29,7 +31,17 @@ export async function loadFile(file: string): Promise<Loaded> {
   const module = isModule(path);
   if (module || !importNeedsThread()) providePackageToImport(undefined);
   if (module) return await importNamespace(pathToFileURL(path).href);
-  return await settled(await requireOrImport(path));
+  return await settled(await requireOrImport(path, true));
+}
+
+/** Loads a file, or a folder, as Lambda's client does: it is not the main module. Throws what the code throws. */
+export async function loadHandlerFile(file: string): Promise<Loaded> {
+  const path = resolve(file);
+  prepareRuntime(LAMBDA_MAIN);
+  const module = isModule(path);
+  if (module || !importNeedsThread()) providePackageToImport(undefined);
+  if (module) return await importNamespace(pathToFileURL(path).href);
+  return await requireOrImport(path, false);
 }
 
 /** Loads the text of an ES module as if it were a file in the working directory. Throws what the code throws. */
@@ -47,10 +59,10 @@ function prepareRuntime(path: string): void {
   providePackageToRequire();
 }
 
-async function requireOrImport(path: string): Promise<Loaded> {
+async function requireOrImport(path: string, isMain: boolean): Promise<Loaded> {
   try {
-    const exports = Module._load(path, null, true);
-    if (!isEmpty(exports)) return loadedAs(exports);
+    const exports = Module._load(path, null, isMain);
+    if (!(isMain && isEmpty(exports))) return loadedAs(exports);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException | undefined)?.code;
     // An ES module that doesn't say so by its name, or one with a top-level await.

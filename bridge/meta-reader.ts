@@ -13,7 +13,8 @@ export class MetaReader {
   read(bytes: Uint8Array): CallMeta {
     if (this.#meta && isSame(bytes, this.#bytes)) return this.#meta;
     const meta = decodeCall(bytes);
-    if (bytes.length <= MAX_KEPT) {
+    if (bytes.length <= MAX_KEPT && meta.lambda === undefined) {
+      // a handler may change what it carries
       this.#bytes = Buffer.from(bytes);
       this.#meta = meta;
     }

@@ -20,7 +20,9 @@ import {
   encodeStats,
   encodingOf,
   type Hello,
+  type HelloOptions,
   isCallId,
+  type LambdaRuntime,
   MessageError,
 } from "../protocol/message.ts";
 import { sliceText } from "../protocol/methods.ts";
@@ -30,7 +32,7 @@ import { Connection } from "./connection.ts";
 import { capturePrints, printLog } from "./console.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
-import { EntryError } from "./entry.ts";
+import { EntryError, resolveEntry } from "./entry.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
@@ -38,15 +40,21 @@ import {
   Module,
   max,
   nativeProcess,
+  nextTurn,
   setIdleTimeout,
   setTimeout,
 } from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
+import { Lambda } from "./lambda.ts";
+import { describeLambdaBootError } from "./lambda-error.ts";
+import { type LoadedHandler, loadHandler } from "./lambda-handler.ts";
+import { becomeLambda } from "./lambda-process.ts";
 import { stopListening } from "./listeners.ts";
-import { loadFile, loadSource } from "./loader.ts";
+import { type Loaded, loadFile, loadHandlerFile, loadSource } from "./loader.ts";
 import { MetaReader } from "./meta-reader.ts";
 import { watchReplacement } from "./replacement.ts";
 import { SIGNAL } from "./signal.ts";
+import { describeThrown } from "./thrown.ts";
 import { Usage } from "./usage.ts";
 
 type State = "hello" | "loading" | "ready" | "draining" | "failing" | "ended";
@@ -56,6 +64,8 @@ const EMPTY: Uint8Array = Buffer.alloc(0);
 const ENDED = 0;
 const FAILED = 1;
 const BROKEN = 70;
+/** Lambda's name for the end of a process that has not said why. */
+const EXIT_ERROR = "Runtime.ExitError";
 
 /** One host's session: hello, loading, calls, ending. */
 export class Session {
@@ -66,6 +76,8 @@ export class Session {
   #state: State = "hello";
   #invoker: Invoker | undefined;
   #convention: Convention = "value";
+  #lambda: Lambda | undefined;
+  #runtime: LambdaRuntime = "nodejs22.x";
   #rawAccept: Encoding = Encoding.Json;
   #msgpack = false;
   /** The last call that was started, 0 before any was. */
@@ -150,12 +162,13 @@ export class Session {
     this.#answers.maxPayload = hello.maxPayload;
     this.#connection.hostMaxPayload = hello.maxPayload;
     this.#convention = options.convention ?? "value";
+    this.#runtime = options.lambdaRuntime ?? "nodejs22.x";
     this.#rawAccept = encodingOf(options.codec ?? "json");
     const maxPayload = max(hello.maxPayload, DEFAULT_MAX_PAYLOAD);
     this.#connection.maxPayload = maxPayload;
     this.#sendHello(maxPayload);
     this.#state = "loading";
-    void this.#load(options.source);
+    void this.#load(options);
   }
 
   #sendHello(maxPayload: number): void {
@@ -171,20 +184,26 @@ export class Session {
     this.#connection.flush();
   }
 
-  async #load(source: string | undefined): Promise<void> {
+  /** True for a worker that is to be like Lambda's process. */
+  get #isEnvironment(): boolean {
+    return this.#convention === "lambda";
+  }
+
+  async #load({ source, handler }: HelloOptions): Promise<void> {
     const stuck = () => this.#bootFailed(describeNeverSettled(this.#entry));
     try {
-      this.#entry = source === undefined ? (this.#file ?? "") : "the source given by the host";
+      this.#entry = nameOf(source, handler, this.#file);
       if (this.#msgpack) await loadMsgpack();
       this.#prepare();
       // While nothing but the connection is open, a top-level await that is still pending will never settle.
       this.#connection.setHoldsLoop(false);
       nativeProcess.on("beforeExit", stuck);
-      const { exports } = await this.#loadCode(source);
-      this.#invoker = new Invoker(exports, this.#answers);
+      const loaded = await this.#loadCode(source, handler);
+      if (this.#isEnvironment) await nextTurn(); // an error that nothing caught until then is one of the start
+      this.#invoker = this.#makeInvoker(loaded);
       this.#ready(this.#invoker.methods());
     } catch (error) {
-      this.#bootFailed(describeBootError(error, this.#entry, source));
+      this.#bootFailed(this.#describeBootError(error, source));
     } finally {
       stopListening("beforeExit", stuck);
       this.#connection.setHoldsLoop(true);
@@ -204,12 +223,38 @@ export class Session {
       onExit: () => this.#onExit(),
     });
     watchReplacement(() => this.#askForReplacement());
+    if (!this.#isEnvironment) return;
+    becomeLambda(this.#runtime, (error, exitCode) => {
+      this.#lambda?.failRunning(error);
+      this.#endEnvironment(error, exitCode);
+    });
   }
 
-  #loadCode(source: string | undefined): Promise<{ exports: unknown }> {
+  #loadCode(
+    source: string | undefined,
+    handler: string | undefined,
+  ): Promise<Loaded | LoadedHandler> {
     if (source !== undefined) return loadSource(source);
-    if (this.#file !== undefined) return loadFile(this.#file);
+    if (handler !== undefined) return loadHandler(handler, this.#file, this.#runtime);
+    if (this.#file !== undefined) {
+      return this.#isEnvironment ? loadHandlerFile(resolveEntry(this.#file)) : loadFile(this.#file);
+    }
     throw new EntryError("expected a FILE argument, or options.source in the host's hello");
+  }
+
+  #makeInvoker(loaded: Loaded | LoadedHandler): Invoker {
+    this.#lambda = new Lambda(this.#runtime, this.#answers, {
+      setHoldsLoop: (holds) => this.#connection.setHoldsLoop(holds),
+      end: (reason, exitCode) => this.#endEnvironment(reason, exitCode),
+    });
+    const handler = "handler" in loaded ? loaded.handler : undefined;
+    return new Invoker(loaded.exports, this.#answers, { lambda: this.#lambda, handler });
+  }
+
+  #describeBootError(thrown: unknown, source?: string): ErrorObject {
+    return this.#isEnvironment && !(thrown instanceof EntryError)
+      ? describeLambdaBootError(thrown, this.#runtime, this.#file ?? this.#entry, source)
+      : describeBootError(thrown, this.#entry, source);
   }
 
   #ready(methods: string[]): void {
@@ -300,10 +345,14 @@ export class Session {
 
   #onFatal(thrown: unknown, origin: string): void {
     if (this.#state === "loading") {
-      this.#bootFailed(describeBootError(thrown, this.#entry));
+      this.#bootFailed(this.#describeBootError(thrown));
       return;
     }
     const error = describeFatal(thrown, origin);
+    if (this.#isEnvironment) {
+      this.#endEnvironment({ ...error, name: EXIT_ERROR, cause: describeThrown(thrown) }, FAILED);
+      return;
+    }
     if (this.#state === "failing") {
       this.#log(undefined, "error", error.stack ?? error.message);
       return;
@@ -315,6 +364,18 @@ export class Session {
     else setTimeout(() => this.#end(FAILED), FAILING_GRACE);
   }
 
+  /** Ends the worker at once, as an error that nothing catches ends Lambda's environment. */
+  #endEnvironment(reason: ErrorObject, exitCode: number): void {
+    if (this.#state === "loading") {
+      this.#bootFailed({ ...reason, code: Code.BootFailed });
+      return;
+    }
+    if (this.#state === "ended") return;
+    this.#sayLast({ ...reason, code: Code.WorkerCrashed });
+    this.#flushPrints();
+    this.#end(exitCode);
+  }
+
   #onExitCalled(call: Error): number | undefined {
     if (this.#state === "ended") return undefined;
     const state = this.#state;
@@ -322,6 +383,7 @@ export class Session {
     this.#state = "ended";
     this.#flushPrints();
     const error = describeExitCall(call, loading);
+    if (this.#isEnvironment) error.name = EXIT_ERROR;
     if (state === "ready") this.#sayLast(error);
     else this.#connection.sendError(0, error);
     return loading ? FAILED : undefined;
@@ -377,6 +439,11 @@ export class Session {
       fields,
     );
   }
+}
+
+function nameOf(source: string | undefined, handler: string | undefined, file = ""): string {
+  if (source !== undefined) return "the source given by the host";
+  return handler ?? file;
 }
 
 function protocolError(message: string): ErrorObject {

@@ -59,7 +59,7 @@ func (h *Host) bootTimeout() time.Duration {
 
 // command is what starts a worker.
 func (h *Host) command(ctx context.Context, c *code) (process.Command, error) {
-	command := process.Command{Env: h.environment(), Dir: c.dir}
+	command := process.Command{Env: h.environment(c), Dir: c.dir}
 	if len(h.options.Command) > 0 {
 		command.Path, command.Args = h.options.Command[0], h.options.Command[1:]
 		return command, nil
@@ -76,12 +76,20 @@ func (h *Host) command(ctx context.Context, c *code) (process.Command, error) {
 	return command, nil
 }
 
-func (h *Host) environment() []string {
-	env := []string{} // not nil, which would mean the program's own
-	if !h.options.ReplaceEnv {
-		env = slices.DeleteFunc(os.Environ(), isForThisProcess)
+func (h *Host) environment(c *code) []string {
+	env := h.options.inherited()
+	if h.options.isLambda() {
+		return h.options.Lambda.environment(env, h.options.Env, h.options.handler, c.dir)
 	}
 	return append(env, h.options.Env...)
+}
+
+// inherited is the part of the program's own environment that workers get.
+func (o Options) inherited() []string {
+	if o.ReplaceEnv {
+		return []string{} // not nil, which would mean all of it
+	}
+	return slices.DeleteFunc(os.Environ(), isForThisProcess)
 }
 
 // isForThisProcess tells whether a variable names descriptors that a worker does not have: those which a parent in Node,
@@ -108,7 +116,7 @@ func helloFrame(o Options) ([]byte, error) {
 	}
 	payload, err := json.Marshal(frame.HelloMessage{
 		Protocol: frame.Version, MaxPayload: o.MaxPayload, Encodings: encodings,
-		Options: &frame.HelloOptions{Convention: string(o.Convention), Codec: string(o.Codec), Source: o.Source},
+		Options: &frame.HelloOptions{Convention: string(o.Convention), Codec: string(o.Codec), Source: o.Source, Handler: o.handler, LambdaRuntime: o.Lambda.Runtime},
 	})
 	if err != nil {
 		return nil, err
@@ -270,6 +278,8 @@ func (b *booting) what() string {
 	switch o := b.host.options; {
 	case len(o.Command) > 0:
 		return filepath.Base(o.Command[0])
+	case o.handler != "":
+		return "the worker of " + o.handler
 	case b.entry != "":
 		return "the worker of " + b.entry
 	default:

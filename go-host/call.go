@@ -15,6 +15,7 @@ type callSettings struct {
 	convention  Convention
 	idempotent  bool
 	reply       *Reply
+	invocation  *Invocation
 }
 
 // with returns changed settings. Calls without options are spared the allocation that it costs.

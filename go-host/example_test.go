@@ -2,6 +2,7 @@ package rootbridge_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -76,6 +77,26 @@ func ExampleHost_Call() {
 	// Output:
 	// 3 <nil>
 	// 7 <nil>
+}
+
+func ExampleWithInvocation() {
+	ctx := context.Background()
+	host, err := rootbridge.Start(ctx, rootbridge.Options{
+		Source: `export const handler = (event, context, callback) =>
+			callback(null, { greeting: "hello " + event.name, id: context.awsRequestId })`,
+		Convention: rootbridge.Lambda, // with Entry: "index.handler" it would be a file's
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer host.Close()
+
+	var out struct{ Greeting, ID string }
+	event := json.RawMessage(`{"name": "Ada"}`)
+	err = host.Call(ctx, "", event, &out, rootbridge.WithInvocation(rootbridge.Invocation{RequestID: "8476a536"}))
+	fmt.Println(out.Greeting, out.ID, err)
+	// Output: hello Ada 8476a536 <nil>
 }
 
 func ExampleError() {

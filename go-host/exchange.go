@@ -101,6 +101,14 @@ func (h *Host) meta(method string, in, out any, settings callSettings) (frame.Ca
 		meta.Convention = string(convention)
 	}
 	meta.Accept = h.accept(in, out)
+	settings.convention = convention
+	var e *Error
+	if meta.Lambda, e = h.options.invocationMeta(settings); e != nil || meta.Lambda == nil {
+		return meta, e
+	}
+	if n := len(frame.AppendCallMeta(nil, meta)) + roomForTimeout; n > frame.MaxMeta {
+		return meta, &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected a method name, trace id, traceparent and Invocation of together at most %d bytes, got %d", frame.MaxMeta, n)}
+	}
 	return meta, nil
 }
 
@@ -109,6 +117,9 @@ const (
 	maxNames  = frame.MaxMeta - 128
 	sureNames = maxNames / 6
 )
+
+// roomForTimeout is what the time left takes in a call's meta, in bytes.
+const roomForTimeout = 32
 
 // forArgument lets a list of type Args be spread, whatever the default says.
 func (c Convention) forArgument(in any) Convention {
@@ -221,9 +232,12 @@ func (h *Host) overloaded() *Error {
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
 func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
-	if errors.Is(ctx.Err(), context.Canceled) {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
 		w.doubt() // a caller that goes away says nothing of the worker
-	} else {
+	case meta.Lambda != nil:
+		w.endEnvironment(meta)
+	default:
 		w.suspect(meta.Method, meta.TraceID)
 	}
 	e := limit.error(ctx, "running; the function may still be")

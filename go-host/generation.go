@@ -1,6 +1,7 @@
 package rootbridge
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -14,8 +15,9 @@ import (
 //
 // Law: mu guards seen and lookedAt.
 type code struct {
-	entry string // empty without Options.Entry
+	entry string // empty without Options.Entry, and for a handler string whose module was not found
 	dir   string
+	root  string // the folder whose files are looked at; empty for none
 	files stamp.Stamp
 
 	mu       sync.Mutex
@@ -36,20 +38,32 @@ const (
 // readCode reads the code as it is now.
 func readCode(options Options) (*code, error) {
 	c := &code{dir: options.Dir, lookedAt: time.Now()}
-	if options.Entry == "" {
+	if options.Entry == "" && options.handler == "" {
 		return c, nil
 	}
-	entry, err := filepath.EvalSymlinks(options.Entry)
-	if err != nil {
-		return nil, fmt.Errorf("Options.Entry: expected a JavaScript file or a package folder: %w", err)
+	if err := c.locate(options); err != nil {
+		return nil, err
 	}
-	c.entry = entry
-	setDefault(&c.dir, packageDir(entry))
-	if c.dir, err = filepath.EvalSymlinks(c.dir); err != nil {
-		return nil, fmt.Errorf("Options.Dir: expected a folder to run in: %w", err)
-	}
-	c.files = stamp.Of(packageDir(entry))
+	c.files = stamp.Of(c.root)
 	return c, nil
+}
+
+// locate finds the files of options.
+func (c *code) locate(options Options) (err error) {
+	if options.Entry != "" {
+		if c.entry, err = filepath.EvalSymlinks(options.Entry); err != nil {
+			return fmt.Errorf("Options.Entry: expected a JavaScript file or a package folder: %w", err)
+		}
+		setDefault(&c.dir, packageDir(c.entry))
+	}
+	if c.dir, err = filepath.EvalSymlinks(c.dir); err != nil {
+		return fmt.Errorf("Options.Dir: expected a folder to run in: %w", err)
+	}
+	if options.handler != "" {
+		c.entry = handlerModule(c.dir, options.handler)
+	}
+	c.root = packageDir(cmp.Or(c.entry, c.dir))
+	return nil
 }
 
 // changesWithin returns what is no longer as it was when the generation was made, as of not longer ago than that.
@@ -63,8 +77,8 @@ func (c *code) changesWithin(age time.Duration) changes {
 }
 
 func (c *code) lookLocked() {
-	if c.entry != "" {
-		now := stamp.Of(packageDir(c.entry))
+	if c.root != "" {
+		now := stamp.Of(c.root)
 		c.seen = changes{now.Differs(c.files), now.DiffersInCode(c.files)}
 	}
 	c.lookedAt = time.Now()

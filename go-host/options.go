@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -18,7 +19,8 @@ import (
 // has a default. Numbers and times below zero are refused where nothing else is said of them.
 type Options struct {
 	// Entry is the JavaScript (or, on Node 22.18 and newer, TypeScript) file or package folder whose exports are called.
-	// A relative path is relative to the program's working directory.
+	// A relative path is relative to the program's working directory. With the convention Lambda it may be a handler string
+	// in place of a file, such as "index.handler" or "src/app.api.orders", relative to Dir.
 	Entry string
 
 	// Source is the text of an ES module to run in place of Entry, at most 1 MiB less what surrounds it in JSON. Its
@@ -30,7 +32,7 @@ type Options struct {
 	Command []string
 
 	// Dir is the workers' working directory. Default: the nearest folder with a package.json at or above Entry, else
-	// Entry's folder; without Entry the program's own working directory.
+	// Entry's folder; without Entry, or with a handler string, the program's own working directory.
 	Dir string
 
 	// Workers is the number of worker processes, at most 1,024. Each is a Node of some 40 MB and more. Default 2, so that one
@@ -47,7 +49,8 @@ type Options struct {
 	MaxDraining int
 
 	// Concurrency is how many calls one worker runs at a time. Default 16: one Node interleaves calls that wait for
-	// something. Use 1 for code that is not safe to interleave. At most 65,536.
+	// something. Use 1 for code that is not safe to interleave, which is the default with the convention Lambda. At most
+	// 65,536.
 	Concurrency int
 
 	// Node is the node executable, a path or a name on the PATH. Default: node on the PATH, else /nodejs/bin/node.
@@ -69,6 +72,9 @@ type Options struct {
 
 	// Convention is how functions are called. Default ConventionValue. A call can choose its own.
 	Convention Convention
+
+	// Lambda is what handlers see of their function with the convention Lambda.
+	Lambda LambdaOptions
 
 	// CallTimeout bounds each call, waiting included; a context's earlier deadline and WithTimeout win. Default 30 s;
 	// negative means no bound.
@@ -147,6 +153,8 @@ type Options struct {
 	// Logger gets what the JavaScript prints (attributes worker, source, method, trace_id) and what happens to workers.
 	// Payloads and environment values are never logged. Default slog.Default().
 	Logger *slog.Logger
+
+	handler string // Entry, where that is a Lambda handler string; Entry is empty then
 }
 
 // Codec is how arguments and results are encoded. docs/values.md has what each value becomes.
@@ -188,6 +196,9 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MaxDraining, o.Workers)
 	o.MinWorkers = max(0, o.MinWorkers)
 	setDefault(&o.Heartbeat, 2*time.Second)
+	if o.isLambda() {
+		setDefault(&o.Concurrency, 1)
+	}
 	setDefault(&o.Concurrency, 16)
 	setDefault(&o.Codec, JSON)
 	setDefault(&o.Convention, ConventionValue)
@@ -207,7 +218,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MinWorkers > o.Workers {
 		return o, fmt.Errorf("expected Options.MinWorkers to be at most Workers (%d), got %d", o.Workers, o.MinWorkers)
 	}
-	return o.resolveEntry()
+	o, err := o.resolveEntry()
+	if err == nil && o.isLambda() {
+		o.Lambda = o.withLambdaDefaults()
+	}
+	return o, err
 }
 
 // shrinkAfter is for how long fewer workers must do before there are fewer.
@@ -249,6 +264,7 @@ func (o Options) check() error {
 		o.checkInspect(),
 		checkWord("Options.Codec", o.Codec, "", JSON, MsgPack),
 		checkConvention("Options.Convention", o.Convention),
+		o.checkLambda(),
 		checkEnv(o.Env),
 	)
 }
@@ -278,7 +294,7 @@ func (o Options) checkMaxPayload() error {
 }
 
 func checkConvention(name string, c Convention) error {
-	return checkWord(name, c, "", ConventionValue, ConventionArgs, ConventionCallback, ConventionArgsCallback)
+	return checkWord(name, c, "", ConventionValue, ConventionArgs, ConventionCallback, ConventionArgsCallback, Lambda)
 }
 
 func checkWord[T ~string](name string, value T, words ...T) error {
@@ -310,10 +326,21 @@ func (o Options) resolveEntry() (Options, error) {
 		return o, fmt.Errorf("Options.Entry: %w", err)
 	}
 	if _, err = os.Stat(entry); err != nil {
+		if o.isLambda() && errors.Is(err, fs.ErrNotExist) && isHandler(o.Entry) {
+			return o.asHandler()
+		}
 		return o, fmt.Errorf("Options.Entry: expected a JavaScript file or a package folder: %w", err)
 	}
 	o.Entry = entry
 	return o, nil
+}
+
+// folder is where workers run, before symlinks are resolved; empty for the program's own working directory.
+func (o Options) folder() string {
+	if o.Dir != "" || o.Entry == "" {
+		return o.Dir
+	}
+	return packageDir(o.Entry)
 }
 
 // packageDir returns the nearest folder at or above entry that has a package.json, else entry's own folder.

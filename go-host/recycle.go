@@ -15,6 +15,7 @@ const (
 	reasonSignal    supervisor.Reason = "signal"
 	reasonAbandoned supervisor.Reason = "abandoned"
 	reasonStopped   supervisor.Reason = "stopped"
+	reasonOverdue   supervisor.Reason = "overdue"
 	reasonCalls     supervisor.Reason = "calls"
 	reasonLifetime  supervisor.Reason = "lifetime"
 	reasonIdle      supervisor.Reason = "idle"

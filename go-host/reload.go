@@ -63,7 +63,7 @@ func (h *Host) listenForReload(signals chan os.Signal) {
 	if signals != nil {
 		h.tasks.Go(func() { h.reloadOnSignal(signals) })
 	}
-	if h.options.Watch && h.options.Entry != "" {
+	if h.options.Watch && h.lastRead.Load().root != "" {
 		h.tasks.Go(h.watch)
 	}
 }

@@ -35,8 +35,9 @@ type Stats struct {
 	Restarts     uint64 `json:"restarts"`      // workers that were replaced after they had been ready
 
 	// RestartsBy counts Restarts by their reason: crashed (by itself, or killed), goaway (it asked for it), signal (SIGUSR2
-	// to the worker), abandoned (its slots held calls that nobody waited for), stopped (by a signal, without going on), calls,
-	// lifetime, idle, memory (see Options.MaxCalls and those after it), reload.
+	// to the worker), abandoned (its slots held calls that nobody waited for), stopped (by a signal, without going on), overdue
+	// (it had an invocation of a Lambda handler whose time was over), calls, lifetime, idle, memory (see Options.MaxCalls and
+	// those after it), reload.
 	RestartsBy map[string]uint64 `json:"restarts_by"`
 
 	Reloads       uint64 `json:"reloads"`        // that succeeded

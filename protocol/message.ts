@@ -20,7 +20,9 @@ export class MessageError extends Error {
 }
 
 /** How a function is called. */
-export type Convention = "value" | "args" | "callback" | "args_callback";
+export type Convention = "value" | "args" | "callback" | "args_callback" | "lambda";
+/** Whose rules the convention `lambda` follows, by the name of AWS's runtime. */
+export type LambdaRuntime = "nodejs22.x" | "nodejs24.x";
 /** An encoding of values, by the name that meta and hello use. */
 export type Codec = "json" | "msgpack";
 /** An encoding by the name that hello uses. */
@@ -36,6 +38,10 @@ export interface HelloOptions {
   codec?: Codec;
   /** Text of an ES module to load in place of a file. */
   source?: string;
+  /** A Lambda handler string, such as `src/app.handler`, whose function the empty method is. */
+  handler?: string;
+  /** Default `nodejs22.x`. */
+  lambdaRuntime?: LambdaRuntime;
 }
 
 /** The first frame each way. */
@@ -58,6 +64,20 @@ export interface Ready {
   methods: string[];
 }
 
+/** What an invocation of a Lambda handler carries beside its event. */
+export interface Invocation {
+  /** Default: a new UUID. */
+  requestId?: string;
+  functionArn?: string;
+  /** Any JSON, as a mobile SDK sends it. */
+  clientContext?: unknown;
+  /** Any JSON: who Cognito says the caller is. */
+  identity?: unknown;
+  /** An X-Ray trace header, such as `Root=1-…;Parent=…;Sampled=1`. */
+  trace?: string;
+  tenantId?: string;
+}
+
 /** Meta of a call. */
 export interface CallMeta {
   method: string;
@@ -68,6 +88,8 @@ export interface CallMeta {
   convention?: Convention;
   /** Encoding wanted for the result. */
   accept?: Codec;
+  /** Of calls with the convention `lambda`. */
+  lambda?: Invocation;
 }
 
 /** Meta of a cancel. */
@@ -112,7 +134,14 @@ const isFiniteNumber: (value: unknown) => value is number = Number.isFinite as n
 
 const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
 const CODECS: readonly Codec[] = ["json", "msgpack"];
-export const CONVENTIONS: readonly Convention[] = ["value", "args", "callback", "args_callback"];
+export const CONVENTIONS: readonly Convention[] = [
+  "value",
+  "args",
+  "callback",
+  "args_callback",
+  "lambda",
+];
+export const LAMBDA_RUNTIMES: readonly LambdaRuntime[] = ["nodejs22.x", "nodejs24.x"];
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const SOURCES: readonly LogSource[] = ["console", "stdout", "stderr", "log"];
 
@@ -129,11 +158,16 @@ export function encodeHello(hello: Hello): Uint8Array {
     protocol: hello.protocol,
     max_payload: hello.maxPayload,
     encodings: hello.encodings,
-    options: hello.options,
+    options: hello.options && encodableOptions(hello.options),
     runtime: hello.runtime,
     runtime_version: hello.runtimeVersion,
     pid: hello.pid,
   });
+}
+
+function encodableOptions(options: HelloOptions): JsonObject {
+  const { lambdaRuntime, ...others } = options;
+  return { ...others, lambda_runtime: lambdaRuntime };
 }
 
 /** Reads a hello's payload. Throws a MessageError that names the key and what was expected of it. */
@@ -190,6 +224,10 @@ function decodeOptions(value: unknown): HelloOptions {
   if (codec !== undefined) options.codec = codec;
   const source = optionalString("hello", value, "source");
   if (source !== undefined) options.source = source;
+  const handler = optionalString("hello", value, "handler");
+  if (handler !== undefined) options.handler = handler;
+  const runtime = optionalName("hello", value, "lambda_runtime", LAMBDA_RUNTIMES);
+  if (runtime !== undefined) options.lambdaRuntime = runtime;
   return options;
 }
 
@@ -216,7 +254,19 @@ export function encodeCall(call: CallMeta): Uint8Array {
     traceparent: call.traceparent,
     convention: call.convention,
     accept: call.accept,
+    lambda: call.lambda && encodableInvocation(call.lambda),
   });
+}
+
+function encodableInvocation(invocation: Invocation): JsonObject {
+  return {
+    request_id: invocation.requestId,
+    function_arn: invocation.functionArn,
+    client_context: invocation.clientContext,
+    identity: invocation.identity,
+    trace: invocation.trace,
+    tenant_id: invocation.tenantId,
+  };
 }
 
 /** Reads a call's meta. Throws a MessageError that names the key and what was expected of it. */
@@ -239,7 +289,25 @@ export function decodeCall(meta: Uint8Array): CallMeta {
   if (convention !== undefined) call.convention = convention;
   const accept = optionalName("call", from, "accept", CODECS);
   if (accept !== undefined) call.accept = accept;
+  if (from["lambda"] !== undefined) call.lambda = decodeInvocation(from["lambda"]);
   return call;
+}
+
+function decodeInvocation(value: unknown): Invocation {
+  if (!isObject(value)) throw expected("call", "lambda", "an object", value);
+  const from = withoutPrototype(value);
+  const invocation: Invocation = withoutPrototype({});
+  const requestId = optionalString("call", from, "request_id");
+  if (requestId !== undefined) invocation.requestId = requestId;
+  const functionArn = optionalString("call", from, "function_arn");
+  if (functionArn !== undefined) invocation.functionArn = functionArn;
+  if (from["client_context"] !== undefined) invocation.clientContext = from["client_context"];
+  if (from["identity"] !== undefined) invocation.identity = from["identity"];
+  const trace = optionalString("call", from, "trace");
+  if (trace !== undefined) invocation.trace = trace;
+  const tenantId = optionalString("call", from, "tenant_id");
+  if (tenantId !== undefined) invocation.tenantId = tenantId;
+  return invocation;
 }
 
 /** The meta of a cancel. */

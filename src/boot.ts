@@ -121,8 +121,9 @@ async function describeEnd(worker: Worker, settings: Settings): Promise<string> 
 }
 
 /** Names the program that was started. */
-function nameOf({ generation: { entry } }: Worker, { command }: Settings): string {
+function nameOf({ generation: { entry } }: Worker, { command, handler }: Settings): string {
   if (command?.[0] !== undefined) return basename(command[0]);
+  if (handler !== undefined) return `the worker of ${handler}`;
   return entry === undefined ? "the worker of option source" : `the worker of ${entry}`;
 }
 

@@ -6,9 +6,15 @@ import type { Settings } from "./options.ts";
 
 /** The host's hello. Throws `invalid_argument` for a source that is too long for it. */
 export function helloOf(settings: Settings): Uint8Array {
-  const { convention, codec, source, maxPayload } = settings;
+  const { convention, codec, source, handler, lambda, maxPayload } = settings;
   const encodings: EncodingName[] = codec === "msgpack" ? ["json", "raw", codec] : ["json", "raw"];
-  const options = { convention, codec, ...(source === undefined ? {} : { source }) };
+  const options = {
+    convention,
+    codec,
+    ...(source === undefined ? {} : { source }),
+    ...(handler === undefined ? {} : { handler }),
+    ...(convention === "lambda" ? { lambdaRuntime: lambda.runtime } : {}),
+  };
   const hello = encodeHello({ protocol: VERSION, maxPayload, encodings, options });
   if (hello.length <= MAX_HELLO) return hello;
   throw new RootbridgeError({

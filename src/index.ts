@@ -2,7 +2,7 @@ import type { Host } from "./host.ts";
 import type { Options } from "./options.ts";
 
 export type { CallLogger, CurrentCall } from "../protocol/current-call.ts";
-export type { Codec, Convention } from "../protocol/message.ts";
+export type { Codec, Convention, Invocation, LambdaRuntime } from "../protocol/message.ts";
 export { currentCall } from "./call.ts";
 export {
   type Code,
@@ -12,6 +12,7 @@ export {
   type ThrownObject,
 } from "./error.ts";
 export type { Host } from "./host.ts";
+export type { LambdaOptions } from "./lambda.ts";
 export type { Logger } from "./logger.ts";
 export type { Options } from "./options.ts";
 export type { CallOptions, Reply } from "./request.ts";

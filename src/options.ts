@@ -1,8 +1,11 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_PAYLOAD, MAX_MAX_PAYLOAD, MIN_MAX_PAYLOAD } from "../protocol/frame.ts";
-import { CONVENTIONS, type Codec, type Convention } from "../protocol/message.ts";
+import { CONVENTIONS, type Codec, type Convention, LAMBDA_RUNTIMES } from "../protocol/message.ts";
 import { RootbridgeError } from "./error.ts";
+import { packageOf } from "./generation.ts";
+import { isHandler, type LambdaOptions, type LambdaSettings, settleLambda } from "./lambda.ts";
 import type { Logger } from "./logger.ts";
 
 /** What `start` needs: one of `entry`, `source` and `command`. Times are in milliseconds. */
@@ -10,17 +13,25 @@ export interface Options {
   /**
    * JavaScript or TypeScript file, or package folder, whose exports are called. Symlinks are resolved
    * by `start` and anew by each reload, so that all workers of a generation load the same files.
+   * With the convention `lambda` it may be a handler string in place of a file, such as
+   * `index.handler` or `src/app.api.orders`, relative to `dir`.
    */
   readonly entry?: string;
   /** Text of an ES module to call in place of a file, at most 1 MiB less what surrounds it in JSON. */
   readonly source?: string;
   /** Program and arguments of a worker of your own, which speaks the protocol on its stdio. */
   readonly command?: readonly string[];
-  /** Working directory of the workers. Default: the package of `entry`, else the current one. */
+  /**
+   * Working directory of the workers. Default: the package of `entry`; without an entry, and with a
+   * handler string, the current one.
+   */
   readonly dir?: string;
   /** Worker processes, 1 to 1,024. Default: 2, so that one that is stuck leaves another. */
   readonly workers?: number;
-  /** Calls that one worker runs at the same time, 1 to 65,536. Default: 16. */
+  /**
+   * Calls that one worker runs at the same time, 1 to 65,536. Default: 16, and 1 with the convention
+   * `lambda`.
+   */
   readonly concurrency?: number;
   /** Program of Node 18 or later. Default: the Node which runs this host. */
   readonly node?: string;
@@ -37,6 +48,8 @@ export interface Options {
   readonly codec?: Codec;
   /** Calling convention of calls which name none. Default: `value`. */
   readonly convention?: Convention;
+  /** What handlers see of their function with the convention `lambda`. */
+  readonly lambda?: LambdaOptions;
   /** Longest time of a call which names none, queue included. Default: 30,000. Infinity means no limit. */
   readonly callTimeout?: number;
   /** Longest time from spawn to ready. Default: 30,000. */
@@ -79,6 +92,8 @@ export interface Options {
 /** Options with every default in place. Paths are absolute, symlinks in them as given. */
 export interface Settings {
   readonly entry: string | undefined;
+  /** A handler string, in place of an entry. */
+  readonly handler: string | undefined;
   readonly source: string | undefined;
   readonly command: readonly string[] | undefined;
   /** Undefined for the package of `entry`. */
@@ -91,6 +106,7 @@ export interface Settings {
   readonly replaceEnv: boolean;
   readonly codec: Codec;
   readonly convention: Convention;
+  readonly lambda: LambdaSettings;
   readonly callTimeout: number;
   readonly bootTimeout: number;
   readonly queueTimeout: number;
@@ -109,15 +125,34 @@ export function settle(options: Options): Settings {
   if (!checked.success) {
     throw invalid(z.prettifyError(checked.error));
   }
-  const { logger: _, entry, source, command, ...rest } = checked.data;
-  if ([entry, source, command].filter((way) => way !== undefined).length !== 1) {
+  const { logger: _, entry: given, source, command, concurrency, ...rest } = checked.data;
+  if ([given, source, command].filter((way) => way !== undefined).length !== 1) {
     throw invalid("expected exactly one of entry, source and command");
   }
-  if (rest.watch && entry === undefined) {
+  if (rest.watch && given === undefined) {
     throw invalid("watch: expected entry too, there are no files to watch for source and command");
   }
+  const { entry, handler } = told(given, rest.convention);
   const dir = rest.dir ?? (entry === undefined ? "." : undefined);
-  return { ...rest, entry: absolute(entry), source, command, dir: absolute(dir) };
+  return {
+    ...rest,
+    lambda: settleLambda(rest.lambda, rest, dir ?? packageOf(entry ?? ".")),
+    concurrency: concurrency ?? (rest.convention === "lambda" ? 1 : 16),
+    entry: absolute(entry),
+    handler,
+    source,
+    command,
+    dir: absolute(dir),
+  };
+}
+
+/** What is there is a file; what is not, and could be one, is a handler string. */
+function told(given: string | undefined, convention: Convention) {
+  const isFile = given === undefined || existsSync(given);
+  if (isFile || convention !== "lambda" || !isHandler(given)) {
+    return { entry: given, handler: undefined };
+  }
+  return { entry: undefined, handler: given };
 }
 
 /** Node's timers take no longer time. */
@@ -130,13 +165,25 @@ const optionsSchema = z.strictObject({
   command: z.array(z.string()).min(1).optional(),
   dir: z.string().min(1).optional(),
   workers: z.int().min(1).max(1_024).default(2),
-  concurrency: z.int().min(1).max(65_536).default(16),
+  concurrency: z.int().min(1).max(65_536).optional(),
   node: z.string().min(1).default(process.execPath),
   nodeArgs: z.array(z.string()).default([]),
   env: z.record(z.string(), z.string().optional()).default({}),
   replaceEnv: z.boolean().default(false),
   codec: z.enum(["json", "msgpack"]).default("json"),
   convention: z.enum(CONVENTIONS).default("value"),
+  lambda: z
+    .strictObject({
+      functionName: z.string().min(1).optional(),
+      functionVersion: z.string().min(1).optional(),
+      memorySize: z.int().min(1).max(1_048_576).optional(),
+      functionArn: z.string().min(1).optional(),
+      logGroup: z.string().min(1).optional(),
+      logStream: z.string().min(1).optional(),
+      region: z.string().min(1).optional(),
+      runtime: z.enum(LAMBDA_RUNTIMES).optional(),
+    })
+    .default({}),
   callTimeout: timeout.default(30_000),
   bootTimeout: milliseconds.default(30_000),
   queueTimeout: milliseconds.default(10_000),

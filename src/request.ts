@@ -8,6 +8,7 @@ import {
   type Convention,
   encodeCall,
   encodingOf,
+  type Invocation,
 } from "../protocol/message.ts";
 import { type Code, type ErrorDetails, parseError, RootbridgeError } from "./error.ts";
 import type { Settings } from "./options.ts";
@@ -31,6 +32,8 @@ export interface CallOptions {
   readonly traceparent?: string | undefined;
   /** In place of the option `convention`. */
   readonly convention?: Convention | undefined;
+  /** What an invocation carries beside its event, with the convention `lambda`. */
+  readonly invocation?: Invocation | undefined;
   /**
    * Told who replied, just before the call settles with a result or with an error that the worker
    * sent; never for a call without a reply. The call rejects with what it throws.
@@ -62,7 +65,7 @@ export class Request {
     checkTexts(method, options);
     checkTimeout(timeout);
     this.#offered = settings.codec === "msgpack" ? withMsgpack : withoutMsgpack;
-    this.meta = metaOf(method, options);
+    this.meta = metaOf(settings, method, options);
     [this.encoding, this.payload] = encode(data, settings);
     this.#timeout = timeout;
     this.deadline = performance.now() + timeout;
@@ -165,15 +168,40 @@ function checkTimeout(timeout: number): void {
 /** Node's timers take no longer time. */
 const longestTimeout = 2_147_483_647;
 
-function metaOf(method: string, options: CallOptions): CallMeta {
+function metaOf(settings: Settings, method: string, options: CallOptions): CallMeta {
   const { traceId, traceparent, convention } = options;
   const meta: CallMeta = { method };
   if (traceId !== undefined) meta.traceId = traceId;
   if (traceparent !== undefined) meta.traceparent = traceparent;
   if (convention !== undefined) meta.convention = convention;
-  if (encodeCall(meta).length <= MAX_META - roomForTimeout) return meta;
-  const message = `expected method, traceId and traceparent to take at most ${MAX_META - roomForTimeout} bytes together`;
+  if ((convention ?? settings.convention) === "lambda") {
+    meta.lambda = invocationOf(settings, options.invocation);
+  }
+  if (sizeOf(meta) <= MAX_META - roomForTimeout) return meta;
+  const message = `expected method, traceId, traceparent and invocation to take at most ${MAX_META - roomForTimeout} bytes together`;
   throw failure("invalid_argument", message);
+}
+
+function invocationOf({ lambda }: Settings, invocation: Invocation = {}): Invocation {
+  if (typeof invocation !== "object" || invocation === null) {
+    throw failure("invalid_argument", `expected invocation to be an object, got ${invocation}`);
+  }
+  for (const name of ["requestId", "functionArn", "trace", "tenantId"] as const) {
+    const got = typeof invocation[name];
+    if (got === "undefined" || got === "string") continue;
+    throw failure("invalid_argument", `expected invocation.${name} to be a text, got ${got}`);
+  }
+  return { ...invocation, functionArn: invocation.functionArn ?? lambda.functionArn };
+}
+
+/** Callers may give a context that has no JSON form. */
+function sizeOf(meta: CallMeta): number {
+  try {
+    return encodeCall(meta).length;
+  } catch (cause) {
+    const message = "expected invocation.clientContext and identity to be values of JSON";
+    throw failure("invalid_argument", message, { cause });
+  }
 }
 
 /** Bytes that the time left takes in a call's meta, which is known only when the call is sent. */

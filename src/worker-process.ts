@@ -4,6 +4,7 @@ import { StringDecoder } from "node:string_decoder";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { Generation } from "./generation.ts";
+import { lambdaEnvironment } from "./lambda.ts";
 import { LineCutter } from "./line-cutter.ts";
 import type { Settings } from "./options.ts";
 
@@ -101,7 +102,7 @@ type Subprocess = ReturnType<typeof launch>;
 function launch(settings: Settings, generation: Generation) {
   return execa(...commandLine(settings, generation), {
     cwd: generation.dir,
-    env: environment(settings),
+    env: environment(settings, generation),
     extendEnv: !settings.replaceEnv,
     stdio: "pipe",
     buffer: false,
@@ -131,7 +132,12 @@ function nodeCommand({ node, nodeArgs }: Settings, { entry }: Generation): strin
   return [node, ...nodeArgs, workerProgram, ...(entry === undefined ? [] : [entry])];
 }
 
-function environment({ command, env }: Settings): Record<string, string | undefined> {
+function environment(
+  settings: Settings,
+  generation: Generation,
+): Record<string, string | undefined> {
+  const { command, convention } = settings;
+  const env = convention === "lambda" ? lambdaEnvironment(settings, generation) : settings.env;
   return hasShell() && command === undefined ? { ...env, ROOTBRIDGE_FDS: "3,4" } : { ...env };
 }
 

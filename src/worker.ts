@@ -135,7 +135,7 @@ export class Worker {
         const reason = signal.reason as RootbridgeError;
         this.connection.abandon(id, reason.code as CancelMeta["reason"]);
         reject(reason);
-        this.#suspect(request.meta.method, reason.code === "deadline_exceeded");
+        this.#leaveBehind(request, reason);
       };
       const settled = (): void => {
         signal.removeEventListener("abort", leave);
@@ -368,6 +368,19 @@ export class Worker {
       { worker: this.pid, method, killGrace },
       "killing a worker whose event loop is blocked",
     );
+    this.kill(this.#sign({ code: "worker_crashed", message }));
+  }
+
+  /** An invocation of a Lambda handler whose time is over ends its environment, as on Lambda. */
+  #leaveBehind({ meta: { lambda, method } }: Request, reason: RootbridgeError): void {
+    const overdue = reason.code === "deadline_exceeded";
+    if (!(lambda && overdue)) {
+      this.#suspect(method, overdue);
+      return;
+    }
+    this.place.pause();
+    this.#retired.resolve(`an invocation of "${method}" on it was overdue`);
+    const message = `the worker was killed: an invocation of "${method}" on it was overdue, which ends its environment (convention lambda); the function may have run`;
     this.kill(this.#sign({ code: "worker_crashed", message }));
   }
 

@@ -20,7 +20,7 @@ export const flags = {
   convention: {
     type: "string",
     of: "NAME",
-    help: "value (default), args, callback, args_callback",
+    help: "value (default), args, callback, args_callback, lambda",
   },
   codec: { type: "string", of: "NAME", help: "json (default) or msgpack" },
   timeout: {

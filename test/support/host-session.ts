@@ -3,7 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Host, type Options, RootbridgeError, start } from "../../src/index.ts";
+import {
+  type Convention,
+  type Host,
+  type Options,
+  RootbridgeError,
+  start,
+} from "../../src/index.ts";
 import { testNode } from "./host.ts";
 import { allowOnly, bytes, type Case, pathOf, valueDiffers } from "./vectors.ts";
 
@@ -131,7 +137,7 @@ interface CallStep {
   readonly timeout?: number;
   readonly trace_id?: string;
   readonly traceparent?: string;
-  readonly convention?: "value" | "args" | "callback" | "args_callback";
+  readonly convention?: Convention;
 }
 
 function startCall(step: CallStep, { host, calls }: Play): void {

@@ -26,6 +26,9 @@ type HelloOptions struct {
 	Convention string `json:"convention,omitempty"`
 	Codec      string `json:"codec,omitempty"`
 	Source     string `json:"source,omitempty"`
+	Handler    string `json:"handler,omitempty"`
+
+	LambdaRuntime string `json:"lambda_runtime,omitempty"`
 }
 
 // ParseHello reads a worker's hello and checks the rules that both sides must keep.
@@ -92,6 +95,17 @@ type CallMeta struct {
 	Traceparent string
 	Convention  string
 	Accept      string
+	Lambda      *InvocationMeta // nil for none
+}
+
+// InvocationMeta is what an invocation of a Lambda handler carries beside its event.
+type InvocationMeta struct {
+	RequestID     string          `json:"request_id,omitempty"`
+	FunctionARN   string          `json:"function_arn,omitempty"`
+	ClientContext json.RawMessage `json:"client_context,omitempty"` // must be JSON
+	Identity      json.RawMessage `json:"identity,omitempty"`       // must be JSON
+	Trace         string          `json:"trace,omitempty"`
+	TenantID      string          `json:"tenant_id,omitempty"`
 }
 
 // AppendCallMeta appends meta as JSON to dst.
@@ -106,6 +120,10 @@ func AppendCallMeta(dst []byte, meta CallMeta) []byte {
 	dst = appendField(dst, `,"traceparent":`, meta.Traceparent)
 	dst = appendField(dst, `,"convention":`, meta.Convention)
 	dst = appendField(dst, `,"accept":`, meta.Accept)
+	if meta.Lambda != nil {
+		text, _ := json.Marshal(meta.Lambda) //nolint:errchkjson // who makes an InvocationMeta sees to its JSON
+		dst = append(append(dst, `,"lambda":`...), text...)
+	}
 	return append(dst, '}')
 }
 

@@ -143,11 +143,12 @@ func writeMessage(t *testing.T, c messageCase) []byte {
 			Method, Traceparent, Convention, Accept string
 			TraceID                                 string `json:"trace_id"`
 			Timeout                                 int64
+			Lambda                                  *frame.InvocationMeta
 		}
 		remarshal(t, c.Value, &call)
 		return frame.AppendCallMeta(nil, frame.CallMeta{
 			Method: call.Method, Timeout: time.Duration(call.Timeout) * time.Millisecond, TraceID: call.TraceID,
-			Traceparent: call.Traceparent, Convention: call.Convention, Accept: call.Accept,
+			Traceparent: call.Traceparent, Convention: call.Convention, Accept: call.Accept, Lambda: call.Lambda,
 		})
 	case "cancel":
 		var cancel struct{ Reason string }
