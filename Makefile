@@ -10,6 +10,7 @@ CHAOS_SEED ?=
 SOAK_CALLS ?= 1000000
 
 NATIVE := test/fixtures/native
+RIC := test/fixtures/lambda
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 MODULES := go-host go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
@@ -90,6 +91,11 @@ matrix: require node_modules/.stamp ## run worker and host tests on Node 18 to 2
 .PHONY: native
 native: require $(NATIVE)/sharp/node_modules/.stamp $(NATIVE)/sqlite/node_modules/.stamp ## run native addons in workers
 	cd go-host && go test $(RACE) -count=1 -v -run 'Sharp|Sqlite' .
+
+# Builds curl and two native addons: not part of make test, which compares with what they were seen to do.
+.PHONY: lambda-ric
+lambda-ric: require node_modules/.stamp $(RIC)/ric3/node_modules/.stamp $(RIC)/ric4/node_modules/.stamp ## compare Lambda handlers with AWS's own clients
+	$(DEV) node --test --test-timeout=120000 'test/lambda/*.test.ts'
 
 .PHONY: bench
 bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)

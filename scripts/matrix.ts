@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { installNode } from "./install-node.ts";
 
 const root = join(import.meta.dirname, "..");
-const workerTests = ["test/bridge/**/*.test.ts", "test/conformance/worker-sessions.test.ts"];
+const workerTests = [
+  "test/bridge/**/*.test.ts",
+  "test/conformance/worker-sessions.test.ts",
+  "test/lambda/worker.test.ts",
+];
 const suites = [
   {
     name: "worker",

@@ -194,6 +194,13 @@ export class Peer {
     return this.#lastId;
   }
 
+  /** True once the answer of a call has come. */
+  answered(id: number): boolean {
+    return this.frames.some(
+      ({ kind, id: answered }) => answered === id && (kind === Kind.Reply || kind === Kind.Error),
+    );
+  }
+
   /** Waits for the answer of a call. */
   async answer(id: number): Promise<Answer> {
     const frame = await this.next(
@@ -249,6 +256,21 @@ export class Peer {
   async fatal(): Promise<ErrorObject> {
     const frame = await this.next(({ kind, id }) => kind === Kind.Error && id === 0);
     return decodeError(frame.payload);
+  }
+
+  /** Waits until the worker's loop has turned, or it has ended: with its exit code then. */
+  async exitOrTurn(): Promise<number | undefined> {
+    const pongs = () => this.frames.filter(({ kind }) => kind === Kind.Pong).length;
+    const before = pongs();
+    this.send({ kind: Kind.Ping });
+    let ended: Exit | undefined;
+    void this.exited.then((exit) => {
+      ended = exit;
+    });
+    while (pongs() === before && !ended) {
+      await Promise.race([this.exited, new Promise<void>((resolve) => this.#wakers.push(resolve))]);
+    }
+    return ended && (ended.code ?? -1);
   }
 
   /** Waits for a log line whose text holds `part`. */
