@@ -132,11 +132,16 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestEveryOptionOfTheHostThatMakesSenseIsAFlag(t *testing.T) {
 	t.Parallel()
 	flags := flagsOf(t, "serve")
-	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal"} // the last is always on
+	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal", "Lambda"} // signals are always on
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[rootbridge.Options]()) {
 		flag := "--" + strings.TrimSuffix(flagName(field.Name), "s")
-		if !flags[flag] && !flags[flag+"s"] && !slices.Contains(elsewhere, field.Name) {
+		if field.IsExported() && !flags[flag] && !flags[flag+"s"] && !slices.Contains(elsewhere, field.Name) {
 			t.Errorf("Options.%s is no flag", field.Name)
+		}
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[rootbridge.LambdaOptions]()) {
+		if !flags["--lambda-"+flagName(field.Name)] {
+			t.Errorf("LambdaOptions.%s is no flag", field.Name)
 		}
 	}
 }
@@ -149,6 +154,8 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		"--idempotent=6", "--workers=7", "--min-workers=0", "--max-draining=8", "--concurrency=9", "--boot-timeout=10s", "--queue-limit=0",
 		"--queue-timeout=11s", "--call-timeout=12s", "--max-payload=13KiB", "--max-in-flight=14KiB", "--max-calls=15", "--max-lifetime=16s",
 		"--max-idle-time=17s", "--max-heap=18MiB", "--max-rss=19MiB", "--heartbeat=0s", "--kill-grace=20s", "--drain-timeout=21s", "--watch", "--inspect=22",
+		"--lambda-function-name=23", "--lambda-function-version=24", "--lambda-memory-size=25", "--lambda-function-arn=26",
+		"--lambda-log-group=27", "--lambda-log-stream=28", "--lambda-region=29", "--lambda-runtime=nodejs24.x",
 	}, &all); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +165,10 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		QueueTimeout: 11 * time.Second, CallTimeout: 12 * time.Second, MaxPayload: 13 << 10, MaxInFlight: 14 << 10, MaxCalls: 15,
 		MaxLifetime: 16 * time.Second, MaxIdleTime: 17 * time.Second, MaxHeap: 18 << 20, MaxRSS: 19 << 20, Heartbeat: -1,
 		KillGrace: 20 * time.Second, DrainTimeout: 21 * time.Second, Watch: true, Inspect: "22",
+		Lambda: rootbridge.LambdaOptions{
+			FunctionName: "23", FunctionVersion: "24", MemorySize: 25, FunctionARN: "26", LogGroup: "27", LogStream: "28", Region: "29",
+			Runtime: "nodejs24.x",
+		},
 	}
 	if got := all.Serve.options(nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

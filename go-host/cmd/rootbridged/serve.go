@@ -83,7 +83,7 @@ func (c *serveCommand) Run(flags names) error {
 
 // warnOfFewConnections tells that probes can be kept out: calls that run or wait have a connection each.
 func (c *serveCommand) warnOfFewConnections(logger *slog.Logger) {
-	if calls := c.Workers*c.Concurrency + c.QueueLimit; calls >= c.MaxConnections {
+	if calls := c.Workers*c.concurrency() + c.QueueLimit; calls >= c.MaxConnections {
 		logger.Warn("calls that run and wait can take all connections, and probes would wait with them; raise --max-connections or lower --queue-limit",
 			"calls", calls, "max_connections", c.MaxConnections)
 	}
