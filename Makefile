@@ -54,7 +54,7 @@ test-ts: require node_modules/.stamp examples
 .PHONY: test-go
 test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
-	$(call each_module,go test $(RACE) ./...)
+	$(DEV) go test $(RACE) $(patsubst %,./%/...,$(MODULES))
 
 .PHONY: check
 check: check-ts check-package check-go ## types, format, lint, unused code, stale files

@@ -314,7 +314,7 @@ func TestTheFunctionSeesTheDeadlineAndTheCancellation(t *testing.T) {
 		t.Errorf("%v is not context.Canceled", err)
 	}
 	eventually(t, "the function saw the cancellation", func() bool { return call[string](t, host, "lastReason", nil) == "AbortError" })
-	err = host.Call(t.Context(), "wait", nil, nil, rootbridge.WithTimeout(20*time.Millisecond))
+	err = overdue(t, host, "wait", nil, 20*time.Millisecond)
 	expectCode(t, err, rootbridge.CodeDeadlineExceeded, "20ms", "Options.CallTimeout")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v is not context.DeadlineExceeded", err)
