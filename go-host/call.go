@@ -102,6 +102,12 @@ func ContextWithTraceparent(ctx context.Context, traceparent string) context.Con
 	return context.WithValue(ctx, traceparentKey{}, traceparent)
 }
 
+// Traceparent returns the traceparent that ContextWithTraceparent put into the context, or "".
+func Traceparent(ctx context.Context) string {
+	traceparent, _ := ctx.Value(traceparentKey{}).(string)
+	return traceparent
+}
+
 // Func returns a JavaScript function as a Go function. It neither looks the method up nor calls it.
 // The function's errors are those of Host.Call.
 func Func[In, Out any](host *Host, method string, options ...CallOption) func(context.Context, In) (Out, error) {

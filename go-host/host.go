@@ -142,7 +142,7 @@ func (h *Host) Call(ctx context.Context, method string, in, out any, options ...
 		settings.traceID = TraceID(ctx)
 	}
 	if settings.traceparent == "" {
-		settings.traceparent, _ = ctx.Value(traceparentKey{}).(string)
+		settings.traceparent = Traceparent(ctx)
 	}
 	err := h.call(ctx, method, in, out, settings)
 	h.counters.count(err)
