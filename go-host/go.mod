@@ -3,6 +3,7 @@ module rootbridge
 go 1.25
 
 require (
+	github.com/aws/aws-lambda-go v1.54.0
 	github.com/vmihailenco/msgpack/v5 v5.4.1
 	go.uber.org/goleak v1.3.0
 )

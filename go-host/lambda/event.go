@@ -1,0 +1,165 @@
+package lambda
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// v2Event is of payload format 2.0 (HTTP APIs): header names in lower case, repeated headers and query keys joined by
+// commas, cookies in a list of their own.
+func v2Event(q *request) any {
+	cookies := takeCookies(q.header)
+	context := events.APIGatewayV2HTTPRequestContext{
+		RouteKey: q.route.key, AccountID: cmp.Or(q.gateway.accountID, defaultAccount), Stage: q.gateway.stage, RequestID: q.id,
+		APIID: cmp.Or(q.gateway.apiID, q.domainPrefix()), DomainName: q.gateway.domainName, DomainPrefix: q.domainPrefix(),
+		Time: q.time(), TimeEpoch: q.received.UnixMilli(),
+		HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
+			Method: q.Method, Path: q.path, Protocol: q.Proto, SourceIP: q.sourceIP, UserAgent: q.UserAgent(),
+		},
+	}
+	return &events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: context.RouteKey, RawPath: q.path, RawQueryString: q.URL.RawQuery,
+		Cookies: cookies, Headers: joined(q.header), QueryStringParameters: joinedQuery(q.URL.RawQuery),
+		PathParameters: q.v2Parameters(), StageVariables: q.gateway.variables, RequestContext: context,
+		Body: q.body, IsBase64Encoded: q.isBase64,
+	}
+}
+
+// urlEvent is a function URL's: format 2.0 without routes and stages (Lambda guide).
+func urlEvent(q *request) any {
+	return &events.LambdaFunctionURLRequest{
+		Version: "2.0", RawPath: q.path, RawQueryString: q.URL.RawQuery, Cookies: takeCookies(q.header),
+		Headers: joined(q.header), QueryStringParameters: joinedQuery(q.URL.RawQuery), Body: q.body, IsBase64Encoded: q.isBase64,
+		RequestContext: events.LambdaFunctionURLRequestContext{
+			AccountID: cmp.Or(q.gateway.accountID, "anonymous"), RequestID: q.id, APIID: cmp.Or(q.gateway.apiID, q.domainPrefix()),
+			DomainName: q.gateway.domainName, DomainPrefix: q.domainPrefix(), Time: q.time(), TimeEpoch: q.received.UnixMilli(),
+			HTTP: events.LambdaFunctionURLRequestContextHTTPDescription{
+				Method: q.Method, Path: q.path, Protocol: q.Proto, SourceIP: q.sourceIP, UserAgent: q.UserAgent(),
+			},
+		},
+	}
+}
+
+// v1Event is of REST APIs, and of payload format 1.0: all values of headers and query keys, and the last of each.
+func v1Event(q *request) any {
+	query := parseQuery(q.URL.RawQuery, unescaped)
+	return &events.APIGatewayProxyRequest{
+		Resource: q.route.resource, Path: q.path, HTTPMethod: q.Method, Headers: last(q.header), MultiValueHeaders: q.header,
+		QueryStringParameters: last(query), MultiValueQueryStringParameters: query,
+		PathParameters: q.route.parameters, StageVariables: q.gateway.variables, Body: q.body, IsBase64Encoded: q.isBase64,
+		RequestContext: events.APIGatewayProxyRequestContext{
+			AccountID: cmp.Or(q.gateway.accountID, defaultAccount), Stage: q.gateway.stage, DomainName: q.gateway.domainName,
+			DomainPrefix: q.domainPrefix(), RequestID: q.id, ExtendedRequestID: q.id, Protocol: q.Proto,
+			Identity:     events.APIGatewayRequestIdentity{SourceIP: q.sourceIP, UserAgent: q.UserAgent()},
+			ResourcePath: q.route.resource, Path: q.stagePath(), HTTPMethod: q.Method,
+			RequestTime: q.time(), RequestTimeEpoch: q.received.UnixMilli(), APIID: cmp.Or(q.gateway.apiID, q.domainPrefix()),
+		},
+	}
+}
+
+// albEvent is a load balancer's with single values (ELB guide): the last of each, header names in lower case, the query as
+// it came.
+func albEvent(q *request) any {
+	event := q.albEvent()
+	event.Headers = last(lowerCase(q.header))
+	event.QueryStringParameters = last(parseQuery(q.URL.RawQuery, asItIs))
+	return event
+}
+
+// albMultiValueEvent is a load balancer's with all values, and no single ones.
+func albMultiValueEvent(q *request) any {
+	event := q.albEvent()
+	event.MultiValueHeaders = lowerCase(q.header)
+	event.MultiValueQueryStringParameters = parseQuery(q.URL.RawQuery, asItIs)
+	return event
+}
+
+func (q *request) albEvent() *events.ALBTargetGroupRequest {
+	arn := cmp.Or(q.gateway.targetGroup, "arn:aws:elasticloadbalancing:us-east-1:"+defaultAccount+":targetgroup/lambda/0000000000000000")
+	return &events.ALBTargetGroupRequest{
+		HTTPMethod: q.Method, Path: q.path, Body: q.body, IsBase64Encoded: q.isBase64,
+		RequestContext: events.ALBTargetGroupRequestContext{ELB: events.ELBContext{TargetGroupArn: arn}},
+	}
+}
+
+// v2Parameters are none for the route that takes everything.
+func (q *request) v2Parameters() map[string]string {
+	if q.route.key == defaultRoute {
+		return nil
+	}
+	return q.route.parameters
+}
+
+// stagePath is the path that clients of a REST API see.
+func (q *request) stagePath() string {
+	if q.gateway.stage == defaultStage {
+		return q.path
+	}
+	return "/" + q.gateway.stage + q.path
+}
+
+// takeCookies moves the cookies out of the headers, as format 2.0 does.
+func takeCookies(header http.Header) []string {
+	var cookies []string
+	for _, line := range header["Cookie"] {
+		for cookie := range strings.SplitSeq(line, ";") {
+			if cookie = strings.TrimSpace(cookie); cookie != "" {
+				cookies = append(cookies, cookie)
+			}
+		}
+	}
+	header.Del("Cookie")
+	return cookies
+}
+
+// encode returns an event as JSON, shaped as AWS sends it where the types differ from that.
+func encode(event any) (json.RawMessage, error) {
+	switch e := event.(type) {
+	case *events.APIGatewayV2HTTPRequest:
+		event = v2Shape(e)
+	case *events.APIGatewayProxyRequest:
+		event = v1Shape(e)
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // this is no page, and bodies are large
+	if err := encoder.Encode(event); err != nil {
+		return nil, fmt.Errorf("the event (%T) can't be encoded as JSON: %w", event, err)
+	}
+	return text.Bytes(), nil
+}
+
+// v2Shape leaves authentication out where no client certificate is known; the type would have an empty one.
+func v2Shape(e *events.APIGatewayV2HTTPRequest) any {
+	type context struct {
+		events.APIGatewayV2HTTPRequestContext
+		Authentication *events.APIGatewayV2HTTPRequestContextAuthentication `json:"authentication,omitempty"`
+	}
+	shaped := struct {
+		*events.APIGatewayV2HTTPRequest
+		RequestContext context `json:"requestContext"`
+	}{e, context{APIGatewayV2HTTPRequestContext: e.RequestContext}}
+	if given := e.RequestContext.Authentication; given != (events.APIGatewayV2HTTPRequestContextAuthentication{}) {
+		shaped.RequestContext.Authentication = &given
+	}
+	return shaped
+}
+
+// v1Shape has null for no body, and isBase64Encoded in any case.
+func v1Shape(e *events.APIGatewayProxyRequest) any {
+	shaped := struct {
+		*events.APIGatewayProxyRequest
+		Body            *string `json:"body"`
+		IsBase64Encoded bool    `json:"isBase64Encoded"`
+	}{APIGatewayProxyRequest: e, IsBase64Encoded: e.IsBase64Encoded}
+	if e.Body != "" {
+		shaped.Body = &e.Body
+	}
+	return shaped
+}
