@@ -52,7 +52,7 @@ test-ts: require node_modules/.stamp examples
 	$(DEV) node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
 
 .PHONY: test-go
-test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp
+test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp $(RIC)/http/node_modules/.stamp
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	$(DEV) go test $(RACE) $(patsubst %,./%/...,$(MODULES))
 
