@@ -131,6 +131,9 @@ func TestBodiesHaveALimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectStatus(t, send(t, server.Client(), chunked), http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+	if got := raw(t, server, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n"); !slices.Equal(got, []int{http.StatusRequestEntityTooLarge}) {
+		t.Errorf("a body that waits to be asked for: %d", got)
+	}
 	expectStatus(t, do(t, serve(t, host, "echo", lambda.MaxBody(0)), http.MethodPost, "/", "a"), http.StatusRequestEntityTooLarge, "")
 	expectStatus(t, do(t, serve(t, host, "echo"), http.MethodPost, "/", strings.Repeat("a", 64<<10), text...), http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	expectStatus(t, do(t, serve(t, host, "echo", lambda.Format(lambda.ALB)), http.MethodPost, "/", strings.Repeat("a", 1<<20+1), text...), http.StatusRequestEntityTooLarge, "")

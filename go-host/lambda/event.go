@@ -1,10 +1,7 @@
 package lambda
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -116,50 +113,4 @@ func takeCookies(header http.Header) []string {
 	}
 	header.Del("Cookie")
 	return cookies
-}
-
-// encode returns an event as JSON, shaped as AWS sends it where the types differ from that.
-func encode(event any) (json.RawMessage, error) {
-	switch e := event.(type) {
-	case *events.APIGatewayV2HTTPRequest:
-		event = v2Shape(e)
-	case *events.APIGatewayProxyRequest:
-		event = v1Shape(e)
-	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // this is no page, and bodies are large
-	if err := encoder.Encode(event); err != nil {
-		return nil, fmt.Errorf("the event (%T) can't be encoded as JSON: %w", event, err)
-	}
-	return text.Bytes(), nil
-}
-
-// v2Shape leaves authentication out where no client certificate is known; the type would have an empty one.
-func v2Shape(e *events.APIGatewayV2HTTPRequest) any {
-	type context struct {
-		events.APIGatewayV2HTTPRequestContext
-		Authentication *events.APIGatewayV2HTTPRequestContextAuthentication `json:"authentication,omitempty"`
-	}
-	shaped := struct {
-		*events.APIGatewayV2HTTPRequest
-		RequestContext context `json:"requestContext"`
-	}{e, context{APIGatewayV2HTTPRequestContext: e.RequestContext}}
-	if given := e.RequestContext.Authentication; given != (events.APIGatewayV2HTTPRequestContextAuthentication{}) {
-		shaped.RequestContext.Authentication = &given
-	}
-	return shaped
-}
-
-// v1Shape has null for no body, and isBase64Encoded in any case.
-func v1Shape(e *events.APIGatewayProxyRequest) any {
-	shaped := struct {
-		*events.APIGatewayProxyRequest
-		Body            *string `json:"body"`
-		IsBase64Encoded bool    `json:"isBase64Encoded"`
-	}{APIGatewayProxyRequest: e, IsBase64Encoded: e.IsBase64Encoded}
-	if e.Body != "" {
-		shaped.Body = &e.Body
-	}
-	return shaped
 }

@@ -2,6 +2,7 @@ package lambda_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -138,6 +139,28 @@ func TestARequestIsAnEventOfALoadBalancer(t *testing.T) {
 	}
 	if multi.Headers != nil || multi.QueryStringParameters != nil || multi.RequestContext.ELB.TargetGroupArn == "" {
 		t.Errorf("%+v", multi)
+	}
+}
+
+func TestAnEventWithoutAQueryHasWhatAWSHasInItsPlace(t *testing.T) {
+	t.Parallel()
+	host := start(t, handlers)
+	for format, want := range map[lambda.EventFormat]string{
+		lambda.APIGatewayV2: `{}`, lambda.FunctionURL: `{}`,
+		lambda.APIGatewayV1:  `{"queryStringParameters":null,"multiValueQueryStringParameters":null}`,
+		lambda.ALB:           `{"queryStringParameters":{}}`,
+		lambda.ALBMultiValue: `{"multiValueQueryStringParameters":{}}`,
+	} {
+		event := decoded[map[string]json.RawMessage](t, do(t, serve(t, host, "echo", lambda.Format(format)), http.MethodGet, "/", ""))
+		got := map[string]json.RawMessage{}
+		for name, value := range event {
+			if strings.HasSuffix(strings.ToLower(name), "querystringparameters") {
+				got[name] = value
+			}
+		}
+		if have, _ := json.Marshal(got); !reflect.DeepEqual(decoded[any](t, response{body: string(have)}), decoded[any](t, response{body: want})) {
+			t.Errorf("%s: %s", format, have)
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ func TestResultsAreResponses(t *testing.T) {
 		},
 		{v2, `{"statusCode":200,"body":"gAA/","isBase64Encoded":true,"headers":{"content-encoding":"br"}}`, 200, "\x80\x00?", http.Header{"Content-Encoding": {"br"}}},
 		{v2, `{"statusCode":204,"body":"not allowed"}`, 204, "", http.Header{"Content-Type": nil, "Content-Length": nil}},
+		{v2, `{"statusCode":205,"body":"not allowed"}`, 205, "", http.Header{"Content-Type": nil}},
 		{v2, `{"statusCode":304,"body":"not allowed","headers":{"etag":"\"1\"","content-length":"11"}}`, 304, "", http.Header{"Etag": {`"1"`}, "Content-Length": nil}},
 		{v2, `{"statusCode":302,"headers":{"Location":"/a/../b?c=%0d%0a"}}`, 302, "", http.Header{"Location": {"/a/../b?c=%0d%0a"}}},
 		{v2, `{"statusCode":200,"headers":{"X-Text":"ä\t "}}`, 200, "", http.Header{"X-Text": {"ä"}}},

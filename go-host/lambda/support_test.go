@@ -125,7 +125,7 @@ func decoded[T any](t testing.TB, r response) T {
 	t.Helper()
 	var value T
 	if err := json.Unmarshal([]byte(r.body), &value); err != nil {
-		t.Fatalf("%d %q: %v", r.StatusCode, r.body, err)
+		t.Fatalf("%q: %v", r.body, err)
 	}
 	return value
 }
