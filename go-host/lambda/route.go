@@ -46,15 +46,11 @@ func splitPattern(pattern string) (method, path string) {
 
 // greedy is a route for all below a folder. A path from which middleware has taken the folder counts whole.
 func greedy(method, folder, path string) route {
-	rest := strings.TrimPrefix(strings.TrimPrefix(path, folder), "/")
-	if folder == "/" && method == "ANY" {
-		method = ""
-	}
 	all := route{key: method + " " + folder + "{proxy+}", resource: folder + "{proxy+}"}
-	if method == "" {
+	if folder == "/" && method == "ANY" {
 		all.key = defaultRoute
 	}
-	if rest != "" {
+	if rest := strings.TrimPrefix(strings.TrimPrefix(path, folder), "/"); rest != "" {
 		all.parameters = map[string]string{"proxy": rest}
 	}
 	return all
