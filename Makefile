@@ -49,7 +49,7 @@ test: require ## run every test of both languages
 
 .PHONY: test-ts
 test-ts: require node_modules/.stamp examples
-	$(DEV) node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
+	$(DEV) NODE_COMPILE_CACHE="$(CURDIR)/node_modules/.cache/node" node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
 
 .PHONY: test-go
 test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp $(RIC)/http/node_modules/.stamp

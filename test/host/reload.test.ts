@@ -104,7 +104,7 @@ describe("a reload", { concurrency: 3 }, () => {
   });
 
   test("fails no call that waits in a full queue", async (t) => {
-    await storm(t, 5, 9, { concurrency: 1, queueLimit: 8 });
+    await storm(t, 3, 9, { concurrency: 1, queueLimit: 8 });
   });
 
   test("lets calls that were given a worker run there, when no other has room", async (t) => {
@@ -125,7 +125,7 @@ describe("a reload", { concurrency: 3 }, () => {
   });
 
   test("fails no call that waits for its turn", async (t) => {
-    await storm(t, 5, 9, { concurrency: 4, queueLimit: 2, inTurn: true });
+    await storm(t, 3, 9, { concurrency: 4, queueLimit: 2, inTurn: true });
   });
 
   test("lets running calls finish with the old code, which ends then", async (t) => {
