@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,7 +36,7 @@ func TestAPauseOfTheWholeMachineIsNotTakenForABlockedLoop(t *testing.T) {
 	}
 	send(worker, syscall.SIGSTOP)
 	time.Sleep(4 * pausingBeat) // in which the host has asked the worker whether it is alive
-	send(program.pid, syscall.SIGSTOP)
+	program.stop(t)
 	time.Sleep(pausingGrace * 3 / 2)
 	send(program.pid, syscall.SIGCONT)
 	if restarts := program.ask(t, "restarts"); restarts != 0 {
@@ -98,6 +100,21 @@ func (p *program) ask(t *testing.T, question string) int {
 	return 0
 }
 
+// stop returns when no thread of the program runs any more, which on a busy machine is some time after the signal.
+func (p *program) stop(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(p.pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the program has stopped", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, func(thread string) bool {
+			stat, err := os.ReadFile(thread)
+			return err == nil && !strings.Contains(string(stat), ") T ")
+		})
+	})
+}
+
 func playPausing() {
 	host := startProgramsHost(rootbridge.Options{Source: busy, Heartbeat: pausingBeat, KillGrace: pausingGrace})
 	defer host.Close()
@@ -140,7 +157,7 @@ func TestACallWhoseTimePassesWhileItWaitsNeverRuns(t *testing.T) {
 	program := startProgram(t, "queueing", "ROOTBRIDGE_TEST_RELEASE="+release)
 	for program.ask(t, "queued") < waiters {
 	}
-	_ = syscall.Kill(program.pid, syscall.SIGSTOP)
+	program.stop(t)
 	writeFile(t, filepath.Dir(release), filepath.Base(release), "")
 	time.Sleep(2 * waitersTime)
 	_ = syscall.Kill(program.pid, syscall.SIGCONT)

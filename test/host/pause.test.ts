@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ test("a call whose time was over while its host was stopped is not sent", posix,
   const names = ["begun", "go", "answered", "ran"];
   const [begun, go, answered, ran] = names.map((name) => join(folder, name));
   const source = `
-    import { existsSync, writeFileSync } from "node:fs";
+    import { existsSync, readFileSync, writeFileSync } from "node:fs";
     const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     export const hold = () => {
       writeFileSync(${JSON.stringify(begun)}, "");
@@ -30,6 +30,7 @@ test("a call whose time was over while its host was stopped is not sent", posix,
   assert.equal((await lines.next()).value, "waiting");
   await until(() => existsSync(String(begun)), "the first call runs");
   program.kill("SIGSTOP");
+  await until(() => isStopped(program.pid), "the program has stopped");
   writeFileSync(String(go), "");
   await until(() => existsSync(String(answered)), "the first call is answered");
   await setTimeout(1_200); // the second one's time
@@ -40,3 +41,12 @@ test("a call whose time was over while its host was stopped is not sent", posix,
   );
   assert.equal(existsSync(String(ran)), false);
 });
+
+/** On a busy machine a process stops some time after the signal. */
+function isStopped(pid: number | undefined): boolean {
+  const file = `/proc/${pid}/stat`;
+  const state = existsSync(file)
+    ? readFileSync(file, "utf8").replace(/^.*\) /s, "")
+    : execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return state.startsWith("T");
+}
