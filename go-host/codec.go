@@ -62,6 +62,8 @@ func encodedSize(in any) int {
 		return len(value)
 	case json.RawMessage:
 		return len(value)
+	case Encoded:
+		return len(value.Bytes)
 	case string:
 		return len(value)
 	default:

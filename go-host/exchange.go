@@ -53,7 +53,7 @@ func (h *Host) refusal(ctx context.Context, in any) *Error {
 	}
 	if h.pool.IsFull() {
 		if h.options.QueueLimit < 0 { // nobody waits who would tell that more workers are needed
-			h.noteLoad(h.pool.Stats().Users + 1)
+			h.noteLoad(h.pool.Users() + 1)
 		}
 		return h.overloaded()
 	}

@@ -158,6 +158,13 @@ func (p *Pool[T]) TakePeak() int {
 	return peak
 }
 
+// Users returns how many users all slots have, removed ones too.
+func (p *Pool[T]) Users() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.users
+}
+
 func (p *Pool[T]) refusalLocked() error {
 	if p.closed {
 		return ErrClosed
