@@ -11,6 +11,7 @@ SOAK_CALLS ?= 1000000
 
 NATIVE := test/fixtures/native
 RIC := test/fixtures/lambda
+LOCKS := */legacy/package-lock.json */legacy/*/package-lock.json */dynamodb/package-lock.json
 TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 MODULES := go-host go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
@@ -22,6 +23,13 @@ JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && echo -race)
 each_module = @set -e; for module in $(MODULES); do echo "$$module: $(1)"; (cd $$module && $(DEV) $(1)); done
 
+# A server of examples/ that stays, and what to try with it.
+define serve_example
+	@echo "Try, from another terminal:"
+	@sed 's|http://127.0.0.1:8080|http://$(ADDR)|; s|^|  |' examples/$(1)/try.txt
+	@cd examples/$(1) && exec build/$(1) -addr $(ADDR)
+endef
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -29,18 +37,22 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: storefront ## run the storefront example once, end by itself
+demo: storefront lambda-shop ## run the storefront and the lambda-shop example once, end by itself
 	@cd examples/storefront && build/demo build/storefront
+	@echo
+	@cd examples/lambda-shop && build/demo build/lambda-shop
 
 .PHONY: serve
 serve: storefront ## leave the storefront example running (ADDR=127.0.0.1:8080)
-	@echo "Try, from another terminal:"
-	@sed 's|http://127.0.0.1:8080|http://$(ADDR)|; s|^|  |' examples/storefront/try.txt
-	@cd examples/storefront && exec build/storefront -addr $(ADDR)
+	$(call serve_example,storefront)
 
-.PHONY: storefront
-storefront: require examples
-	@cd examples/storefront && go build -o build/ . ./demo
+.PHONY: serve-lambda
+serve-lambda: lambda-shop ## leave the lambda-shop example running (ADDR=127.0.0.1:8080)
+	$(call serve_example,lambda-shop)
+
+.PHONY: storefront lambda-shop
+storefront lambda-shop: require examples
+	@cd examples/$@ && go build -o build/ . ./demo
 
 # Both languages at a time: much of a test is waiting.
 .PHONY: test
@@ -128,7 +140,7 @@ build: require node_modules/.stamp ## build the worker bundle and the npm packag
 	$(DEV) npm run --silent build
 
 .PHONY: examples
-examples: $(addsuffix /node_modules/.stamp,$(patsubst %/,%,$(dir $(wildcard examples/*/legacy/package-lock.json))))
+examples: $(addsuffix /node_modules/.stamp,$(patsubst %/,%,$(dir $(wildcard $(addprefix examples/,$(LOCKS))))))
 
 .PHONY: require
 require:

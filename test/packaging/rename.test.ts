@@ -20,6 +20,11 @@ test("the Go module builds under another path", (t) => {
     /^module example\.com\/team\/rootbridge$/m,
   );
   run("go", ["build", "./..."], join(clone, "go-host"));
-  for (const folder of ["examples/storefront", "go-host/cmd/rootbridged", "test/chaos"])
+  for (const folder of [
+    "examples/storefront",
+    "examples/lambda-shop",
+    "go-host/cmd/rootbridged",
+    "test/chaos",
+  ])
     run("go", ["build", "./..."], join(clone, folder));
 });

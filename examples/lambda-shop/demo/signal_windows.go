@@ -1,0 +1,6 @@
+package main
+
+import "os"
+
+// reloadSignal does not exist on Windows.
+var reloadSignal os.Signal
