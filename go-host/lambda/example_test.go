@@ -2,6 +2,7 @@ package lambda_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 
 	"rootbridge"
 	"rootbridge/lambda"
@@ -54,6 +56,37 @@ func ExampleHandler() {
 	body, err := io.ReadAll(response.Body)
 	fmt.Println(response.StatusCode, string(body), err)
 	// Output: 200 {"id":"7","items":"a,b"} <nil>
+}
+
+// A function that is being rewritten: what is done, Go answers; the rest the old handler does.
+func ExampleFunction() {
+	host, err := rootbridge.Start(context.Background(), rootbridge.Options{Source: orders, Convention: rootbridge.Lambda, Node: os.Getenv("ROOTBRIDGE_TEST_NODE")})
+	if err != nil {
+		lambda.FailInit(err)
+	}
+	defer host.Close()
+	old := lambda.Function(host, "handler")
+
+	function := awslambda.NewHandler(func(ctx context.Context, event json.RawMessage) (any, error) {
+		var request events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal(event, &request); err != nil {
+			return nil, err
+		}
+		if request.RawPath == "/health" {
+			return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: "from Go"}, nil
+		}
+		response, err := old.Invoke(ctx, event)
+		return json.RawMessage(response), err
+	})
+	// On Lambda: awslambda.Start(function)
+
+	for _, event := range []string{`{"rawPath":"/health"}`, `{"rawPath":"/orders/7","pathParameters":{"id":"7"},"queryStringParameters":{"items":"a"}}`} {
+		response, err := function.Invoke(context.Background(), []byte(event))
+		fmt.Println(string(response), err)
+	}
+	// Output:
+	// {"statusCode":200,"headers":null,"multiValueHeaders":null,"body":"from Go","cookies":null} <nil>
+	// {"statusCode":200,"headers":{"content-type":"application/json"},"body":"{\"id\":\"7\",\"items\":\"a\"}"} <nil>
 }
 
 func ExampleInvoke() {

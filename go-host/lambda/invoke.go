@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"rootbridge"
 )
@@ -13,7 +14,10 @@ import (
 // json.RawMessage is the result's JSON; null, which is what a handler that returns nothing answers, leaves Out at zero.
 //
 // Event and result are JSON, as on Lambda, whatever Options.Codec says; the convention is rootbridge.Lambda unless an option
-// says otherwise. rootbridge.WithInvocation gives it a request id and a trace header.
+// says otherwise. rootbridge.WithInvocation gives it a request id and a trace header. Within a Go function on Lambda, where ctx
+// is that of an invocation of aws-lambda-go, the call carries what that has: request id, function ARN, trace header, client
+// context, identity, tenant; its request id is the trace id; and its time is the context's, whatever Options.CallTimeout says.
+// Options given win.
 //
 // Every error is a *rootbridge.Error: those of rootbridge.Host.Call, invalid_argument for an event that can't be encoded, and
 // unencodable_result for a result that does not fit Out. What becomes of a batch whose handler failed is the caller's
@@ -25,7 +29,7 @@ func Invoke[Out any](ctx context.Context, host *rootbridge.Host, method string, 
 		return out, &rootbridge.Error{Code: rootbridge.CodeInvalidArgument, Method: method, Message: err.Error()}
 	}
 	var result json.RawMessage
-	options = append([]rootbridge.CallOption{rootbridge.WithConvention(rootbridge.Lambda)}, options...)
+	options = slices.Concat([]rootbridge.CallOption{rootbridge.WithConvention(rootbridge.Lambda)}, carried(ctx), options)
 	if err := host.Call(ctx, method, text, &result, options...); err != nil {
 		return out, err
 	}
