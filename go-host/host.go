@@ -166,6 +166,16 @@ func (h *Host) setMethods(methods []string) {
 	h.methods = methods
 }
 
+// FlushLog returns when Options.Logger has what the JavaScript printed in calls that have ended, but for what native code
+// and children wrote to stderr. Logging goes on beside the calls, which matters where the program may be stopped
+// between them. Its error is of type *Error, deadline_exceeded or canceled, if the context ended before.
+func (h *Host) FlushLog(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	return h.logs.flush(ctx)
+}
+
 // Close shuts the host down within Options.DrainTimeout; see Shutdown. It returns nil when every call in flight had ended
 // by then, and for a nil Host, which Start returns with its error.
 func (h *Host) Close() error {

@@ -38,7 +38,8 @@ type logPump struct {
 type logLine struct {
 	handler slog.Handler
 	record  slog.Record
-	size    int // in bytes, of a worker's line
+	size    int           // in bytes, of a worker's line
+	passed  chan struct{} // closed when the pump gets to it, of a mark that is no record
 }
 
 func newLogPump(logger *slog.Logger) *logPump {
@@ -70,6 +71,10 @@ func (p *logPump) run() {
 
 // hand gives a line to the logger, and then says how many were lost, when there is time for it.
 func (p *logPump) hand(line logLine, reported uint64) uint64 {
+	if line.passed != nil {
+		close(line.passed)
+		return reported
+	}
 	p.bytes.Add(int64(-line.size))
 	if p.ended.Load() {
 		p.dropped.Add(1)
@@ -94,6 +99,25 @@ func (p *logPump) close() {
 	case <-timer.C:
 		p.ended.Store(true)
 	}
+}
+
+// flush returns when the logger has taken every line that is there, or no more are taken.
+func (p *logPump) flush(ctx context.Context) error {
+	mark := logLine{passed: make(chan struct{})}
+	select {
+	case p.lines <- mark:
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx, "the logger had not taken every line")
+	}
+	select {
+	case <-mark.passed:
+	case <-p.done:
+	case <-ctx.Done():
+		return contextError(ctx, "the logger had not taken every line")
+	}
+	return nil
 }
 
 // add takes a line if fewer than most wait.
@@ -138,7 +162,7 @@ func (p *logPump) own() *slog.Logger { return slog.New(queuedHandler{p.logger.Ha
 func (p *logPump) line(level slog.Level, text string, size int, attrs ...slog.Attr) {
 	record := slog.NewRecord(time.Now(), level, text, 0)
 	record.AddAttrs(attrs...)
-	p.add(logLine{p.logger.Handler(), record, size}, logQueue)
+	p.add(logLine{handler: p.logger.Handler(), record: record, size: size}, logQueue)
 }
 
 // frame logs a log frame.

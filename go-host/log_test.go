@@ -198,6 +198,31 @@ type levelHandler struct{ slog.Handler }
 
 func (levelHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
+func TestAFlushedLogHasWhatEndedCallsHavePrinted(t *testing.T) {
+	t.Parallel()
+	var kept records
+	slow := slowHandler{release: make(chan struct{}), once: new(sync.Once), reached: make(chan struct{})}
+	host := start(t, chatty, func(o *rootbridge.Options) {
+		kept.logTo(o)
+		slow.Handler = o.Logger.Handler()
+		o.Logger = slog.New(slow)
+	})
+	call[int](t, host, "flood", 20)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	expectCode(t, host.FlushLog(canceled), rootbridge.CodeCanceled)
+	close(slow.release)
+	if err := host.FlushLog(t.Context()); err != nil || !strings.Contains(kept.String(), "line 19") {
+		t.Errorf("%v, and the log is %s", err, kept.String())
+	}
+	if err := host.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := host.FlushLog(t.Context()); err != nil {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 func TestAPreloadThatPrintsTakesNoTraceIDsFromLaterLines(t *testing.T) {
 	t.Parallel()
 	preload := writeFile(t, t.TempDir(), "agent.cjs", `console.log('agent started'); console.error('agent warns');`)

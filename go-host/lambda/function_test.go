@@ -3,7 +3,10 @@ package lambda_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 const seen = `
 import { currentCall } from 'rootbridge';
 export const seen = async (event, context) => ({ id: context.awsRequestId, arn: context.invokedFunctionArn, custom: context.clientContext?.custom, traceId: currentCall().traceId });
+export const print = async () => { for (let i = 0; i < 20; i++) console.log('line', i); };
 export const hang = () => new Promise((resolve) => setTimeout(resolve, 600000));
 `
 
@@ -39,6 +43,31 @@ func TestACallOfAGoFunctionCarriesItsInvocation(t *testing.T) {
 	own, err := lambda.Invoke[map[string]any](traced, host, "seen", nil, rootbridge.WithInvocation(rootbridge.Invocation{RequestID: "r-2"}))
 	if err != nil || own["id"] != "r-2" || own["traceId"] != "t-1" || own["custom"] != nil {
 		t.Errorf("what the caller says does not win: %v, %v", own, err)
+	}
+}
+
+// slowLogger takes its time for each line.
+type slowLogger struct {
+	slog.Handler
+	lines *atomic.Int32
+}
+
+func (l slowLogger) Handle(context.Context, slog.Record) error {
+	time.Sleep(time.Millisecond)
+	l.lines.Add(1)
+	return nil
+}
+
+func TestWhatAHandlerPrintsIsLoggedBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	logger := slowLogger{jsonLogger(io.Discard).Handler(), new(atomic.Int32)}
+	host := start(t, seen, func(o *rootbridge.Options) { o.Logger = slog.New(logger) })
+	before := logger.lines.Load()
+	if _, err := lambda.Function(host, "print").Invoke(t.Context(), []byte(`{}`)); err != nil {
+		t.Error(err)
+	}
+	if lines := logger.lines.Load() - before; lines < 20 {
+		t.Errorf("only %d of 20 lines are logged", lines)
 	}
 }
 
