@@ -16,6 +16,9 @@ func WriteError(w http.ResponseWriter, err error) {
 	writeFailure(w, err, failure{Message: messageOf(StatusOf(err))})
 }
 
+// WriteErrorDetails is WriteError with what ShowErrors adds. For development: it tells what the JavaScript threw.
+func WriteErrorDetails(w http.ResponseWriter, err error) { writeFailure(w, err, shown(err)) }
+
 // failure is the body of an answer that is no response of the handler.
 type failure struct {
 	Message      string   `json:"message"`
@@ -31,7 +34,7 @@ func (s *settings) fail(w http.ResponseWriter, r *http.Request, requestID string
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
 		slog.String("request_id", requestID), slog.String("trace_id", rootbridge.TraceID(r.Context())), slog.Any("error", err))
 	if s.showsErrors {
-		writeFailure(w, err, shown(err))
+		WriteErrorDetails(w, err)
 		return
 	}
 	WriteError(w, err)
