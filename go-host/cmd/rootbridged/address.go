@@ -33,6 +33,17 @@ func (a *address) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// addressOf reads an address that is known to be one.
+func addressOf(text string) (a address) {
+	_ = a.UnmarshalText([]byte(text))
+	return a
+}
+
+// isAnyPort tells whether the system chooses the port, so that two of them are not the same.
+func (a address) isAnyPort() bool { return a.network == "tcp" && strings.HasSuffix(a.name, ":0") }
+
+func (a address) isSet() bool { return a != address{} }
+
 func (a address) String() string {
 	switch a.network {
 	case "unix":

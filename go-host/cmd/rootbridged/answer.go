@@ -85,10 +85,15 @@ func (a answers) limitWriting(w http.ResponseWriter) {
 
 // answerError answers with an error that needs no log.
 func answerError(w http.ResponseWriter, failed *failure) {
+	challenge(w, failed)
+	answerProblem(w, failed.status, &problem{Code: failed.code, Message: failed.message})
+}
+
+// challenge says how to do it right, as HTTP wants it of a 401.
+func challenge(w http.ResponseWriter, failed *failure) {
 	if failed.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	answerProblem(w, failed.status, &problem{Code: failed.code, Message: failed.message})
 }
 
 func answerProblem(w http.ResponseWriter, status int, told *problem) {

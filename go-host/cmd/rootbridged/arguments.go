@@ -20,7 +20,7 @@ func parse(args []string, into *commands) (command func() error, err error) {
 		kong.DefaultEnvars(envPrefix),
 		kong.Resolvers(new(fileResolver)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"socket": defaultAddress()},
+		kong.Vars{"socket": defaultAddress(), "front": frontAddress},
 	)
 	if err != nil {
 		return nil, err

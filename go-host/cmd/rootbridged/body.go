@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,15 +21,14 @@ type bodies struct {
 }
 
 // read returns a body, and what gives its bytes back to the others.
-func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, release func(), failed *failure) {
-	taken := &takenBody{bodies: b}
-	_, err := io.Copy(taken, http.MaxBytesReader(w, r.Body, b.max))
+func (b *bodies) read(w http.ResponseWriter, r *http.Request) (text []byte, release func(), failed *failure) {
+	body := b.of(w, r)
+	text, err := io.ReadAll(body)
 	if err != nil {
-		taken.release()
-		w.Header().Set("Connection", "close") // what is left of it must not be taken for a request
+		body.release()
 		return nil, nil, b.explain(err)
 	}
-	return taken.data.Bytes(), taken.release, nil
+	return text, body.release, nil
 }
 
 func (b *bodies) explain(err error) *failure {
@@ -49,20 +47,29 @@ func (b *bodies) explain(err error) *failure {
 
 var errManyBodies = errors.New("the bodies of all requests together are too large at the moment (--max-in-flight); try again later")
 
-// takenBody counts its bytes as they arrive: a client that promises many holds none.
-type takenBody struct {
+// of returns a request's body with its bounds. What is read of it counts until release.
+func (b *bodies) of(w http.ResponseWriter, r *http.Request) *boundedBody {
+	return &boundedBody{ReadCloser: http.MaxBytesReader(w, r.Body, b.max), bodies: b, header: w.Header()}
+}
+
+// boundedBody counts its bytes as they arrive: a client that promises many holds none.
+type boundedBody struct {
+	io.ReadCloser
 	bodies *bodies
-	data   bytes.Buffer
+	header http.Header // of the answer
 	taken  int64
 }
 
-func (t *takenBody) Write(p []byte) (int, error) {
-	size := int64(len(p))
-	t.taken += size
-	if t.bodies.held.Add(size) > t.bodies.total {
-		return 0, errManyBodies
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.taken += int64(n)
+	if b.bodies.held.Add(int64(n)) > b.bodies.total {
+		err = errManyBodies
 	}
-	return t.data.Write(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.header.Set("Connection", "close") // what is left of it must not be taken for a request
+	}
+	return n, err
 }
 
-func (t *takenBody) release() { t.bodies.held.Add(-t.taken) }
+func (b *boundedBody) release() { b.bodies.held.Add(-b.taken) }

@@ -4,7 +4,7 @@ import "net/http"
 
 // checkCommand is a probe for where there is no curl.
 type checkCommand struct {
-	clientFlags
+	adminFlags
 
 	What string `arg:"" optional:"" default:"ready" enum:"ready,live" help:"ready (default): calls can be expected to succeed; live: a restart would not help."`
 }
@@ -20,6 +20,9 @@ func (c *checkCommand) Run() error {
 	if c.What == "live" {
 		path = "/healthz"
 	}
-	_, err := c.ask(http.MethodGet, path, nil, nil)
+	reply, err := c.ask(http.MethodGet, path)
+	if err == nil && string(reply.body) != healthy {
+		return reply.notOurs()
+	}
 	return err
 }

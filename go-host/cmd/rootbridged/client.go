@@ -26,6 +26,20 @@ type clientFlags struct {
 	Timeout   time.Duration `placeholder:"TIME" help:"Longest time to wait for the answer. Default: none but the server's own."`
 }
 
+// adminFlags are of commands that are no call.
+type adminFlags struct {
+	clientFlags
+
+	AdminListen address `placeholder:"ADDRESS" help:"Where its --admin-listen is, if it has one. Default: --listen."`
+}
+
+func (f *adminFlags) ask(method, path string) (*reply, error) {
+	if f.AdminListen.isSet() {
+		f.Listen = f.AdminListen
+	}
+	return f.clientFlags.ask(method, path, nil, nil)
+}
+
 // reply is what one that runs has answered with.
 type reply struct {
 	status      int
@@ -60,6 +74,11 @@ func (f *clientFlags) ask(method, path string, header http.Header, body []byte) 
 		return nil, errorIn(response.Status, text)
 	}
 	return &reply{response.StatusCode, response.Header.Get("Content-Type"), text}, nil
+}
+
+// notOurs is for an answer that is no error and nothing that we know either, as a handler may have one for every path.
+func (r *reply) notOurs() error {
+	return fmt.Errorf("expected an answer of rootbridged, got %.200q; with serve --http it is at --admin-listen", r.body)
 }
 
 func (f *clientFlags) request(method, url string, body []byte) (*http.Request, error) {

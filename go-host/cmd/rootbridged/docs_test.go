@@ -3,7 +3,9 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,29 +23,34 @@ var (
 )
 
 func TestThePageShowsWhatItsExamplesReallyPrint(t *testing.T) {
-	text, err := os.ReadFile(page)
+	page, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := strings.ReplaceAll(string(page), frontAddress, freePort(t))
 	s := prepare(t, "")
 	s.listen = "unix:" + s.path("app.sock")
-	_ = os.Mkdir(s.path("legacy"), 0o700)
-	for _, file := range namedOne.FindAllStringSubmatch(string(text), -1) {
+	_ = os.MkdirAll(s.path("legacy/orders"), 0o700)
+	for _, file := range namedOne.FindAllStringSubmatch(text, -1) {
 		s.write(file[1], file[2])
 	}
-	s.write("legacy/index.js", blocks(string(text), "js")[0])
+	s.write("legacy/index.js", blocks(text, "js")[0])
 	s.write("rootbridged", fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asCommand, absolute(t, os.Args[0])))
 	_ = os.Chmod(s.path("rootbridged"), 0o700)
-	env := append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
+	env := append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"), "XDG_RUNTIME_DIR="+s.dir)
 	shell := func(line string) *exec.Cmd {
 		c := exec.Command("sh", "-c", line)
 		c.Dir, c.Env = s.dir, env
 		return c
 	}
-	s.startCommand(shell("exec " + blocks(string(text), "sh")[0]))
-	s.await("msg=listening")
+	for _, line := range blocks(text, "sh") {
+		server := s.at("")
+		server.mark, server.log = rand.Text(), new(records)
+		server.startCommand(shell("exec " + line))
+		server.await("msg=listening")
+	}
 	examples := 0
-	for _, block := range blocks(string(text), "console") {
+	for _, block := range blocks(text, "console") {
 		for _, example := range strings.Split("\n"+block, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(example, "\n")
 			if variable, ok := strings.CutPrefix(line, "export "); ok {
@@ -66,6 +73,17 @@ func TestThePageShowsWhatItsExamplesReallyPrint(t *testing.T) {
 	if examples < 12 {
 		t.Errorf("only %d examples were found", examples)
 	}
+}
+
+// freePort is one that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 func isInstalled(program string) bool {

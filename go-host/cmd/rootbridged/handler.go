@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,28 +11,53 @@ import (
 	"rootbridge"
 )
 
-// handler answers all requests.
-type handler struct {
-	answers
-	host        *rootbridge.Host
-	health      *health
-	calls       http.Handler
-	guard       guard
-	readTimeout time.Duration
+// routes add paths to those that everybody may ask for and to those that are guarded.
+type routes struct {
+	paths string // for people
+	add   func(open, guarded *http.ServeMux)
 }
 
-// handler answers what is no route as everything else, in place of the mux.
-func (h *handler) handler() http.Handler {
-	mux := http.NewServeMux()
-	route(mux, "/healthz", methods{http.MethodGet: h.health.live})
-	route(mux, "/readyz", methods{http.MethodGet: h.health.ready})
-	guarded := http.NewServeMux()
-	route(guarded, "/workers", methods{http.MethodGet: h.workers})
-	route(guarded, "/reload", methods{http.MethodPost: h.reload})
-	route(guarded, "/call/{method}", methods{http.MethodPost: h.calls.ServeHTTP})
-	guarded.HandleFunc("/", notFound)
-	mux.Handle("/", h.guard.protect(guarded))
-	return refusingOddPaths(h.limitingReads(mux))
+// calls are the routes of --listen without --http.
+func (s *server) calls() routes {
+	f := s.flags
+	calls := &calls{
+		answers: s.answers, host: s.host, codec: rootbridge.Codec(f.Codec), callTimeout: f.CallTimeout, maxTimeout: f.MaxTimeout, bodies: s.bodies(),
+	}
+	return routes{"/call/METHOD", func(_, guarded *http.ServeMux) {
+		route(guarded, "/call/{method}", methods{http.MethodPost: calls.ServeHTTP})
+	}}
+}
+
+// management is at --admin-listen, if that is given.
+func (s *server) management() routes {
+	return routes{"/workers, /reload, /healthz, /readyz", func(open, guarded *http.ServeMux) {
+		route(open, "/healthz", methods{http.MethodGet: s.health.live})
+		route(open, "/readyz", methods{http.MethodGet: s.health.ready})
+		route(guarded, "/workers", methods{http.MethodGet: s.workers})
+		route(guarded, "/reload", methods{http.MethodPost: s.reload})
+	}}
+}
+
+// api answers requests to a listener. What is no route is answered as everything else, in place of the mux.
+func (s *server) api(listener net.Listener, all ...routes) http.Handler {
+	open, guarded, paths := http.NewServeMux(), http.NewServeMux(), make([]string, 0, len(all))
+	for _, each := range all {
+		each.add(open, guarded)
+		paths = append(paths, each.paths)
+	}
+	guarded.Handle("/", notFound(strings.Join(paths, ", ")))
+	open.Handle("/", s.guard(listener).protect(guarded))
+	return refusingOddPaths(limitingReads(s.flags.ReadTimeout, open))
+}
+
+func (s *server) guard(listener net.Listener) guard {
+	_, isTCP := listener.Addr().(*net.TCPAddr)
+	g := guard{crossOrigin: http.NewCrossOriginProtection(), logger: s.logger}
+	if s.flags.TokenFile != "" {
+		g.tokens = &tokens{s.flags.TokenFile}
+	}
+	g.checksHost = isTCP && s.flags.TokenFile == "" && s.flags.TLSClientCA == ""
+	return g
 }
 
 type methods map[string]http.HandlerFunc
@@ -53,20 +79,22 @@ func route(mux *http.ServeMux, pattern string, byMethod methods) {
 	})
 }
 
-func notFound(w http.ResponseWriter, _ *http.Request) {
-	answerError(w, &failure{http.StatusNotFound, "not_found", "expected /call/METHOD, /workers, /reload, /healthz or /readyz"})
+func notFound(paths string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answerError(w, &failure{http.StatusNotFound, "not_found", "expected one of " + paths})
+	})
 }
 
 // limitingReads bounds how long a body takes; net/http lifts that when it has been read. There is no bound for a request
 // without one: its connection is watched while the call runs, and a deadline would look as if the client had gone.
-func (h *handler) limitingReads(next http.Handler) http.Handler {
+func limitingReads(timeout time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {
 			next.ServeHTTP(w, r)
 			return
 		}
 		connection := http.NewResponseController(w)
-		_ = connection.SetReadDeadline(time.Now().Add(h.readTimeout))
+		_ = connection.SetReadDeadline(time.Now().Add(timeout))
 		next.ServeHTTP(w, r)
 		_ = connection.SetReadDeadline(time.Now().Add(restTime))
 	})
@@ -76,20 +104,20 @@ func (h *handler) limitingReads(next http.Handler) http.Handler {
 // it, to use the connection again.
 const restTime = 500 * time.Millisecond
 
-func (h *handler) workers(w http.ResponseWriter, _ *http.Request) {
-	answerJSON(w, http.StatusOK, h.host.Stats())
+func (s *server) workers(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, s.host.Stats())
 }
 
 // reload answers when the new code serves, or why it does not. It goes on if the client goes away.
-func (h *handler) reload(w http.ResponseWriter, r *http.Request) {
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		answerError(w, invalid("expected no body"))
 		return
 	}
-	if err := h.host.Reload(r.Context()); err != nil {
-		h.failed(w, r, err)
+	if err := s.host.Reload(r.Context()); err != nil {
+		s.failed(w, r, err)
 		return
 	}
-	h.limitWriting(w)
-	answerJSON(w, http.StatusOK, map[string]int{"generation": h.host.Stats().Generation})
+	s.limitWriting(w)
+	answerJSON(w, http.StatusOK, map[string]int{"generation": s.host.Stats().Generation})
 }

@@ -34,12 +34,14 @@ func (h *health) readiness() error {
 // stuck are replaced without our doing.
 func (h *health) isBusy() bool { return h.host.Stats().Suspect > 0 }
 
+const healthy = "ok\n"
+
 // answer tells no more than a code: probes need no token.
 func (h *health) answer(w http.ResponseWriter, err error) {
 	code, isCode := err.(rootbridge.Code) //nolint:errorlint // a code on its own
 	switch {
 	case err == nil:
-		answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok\n"))
+		answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte(healthy))
 		return
 	case !isCode:
 		code = rootbridge.CodeOf(err)

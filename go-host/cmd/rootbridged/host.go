@@ -9,13 +9,13 @@ import (
 
 // hostFlags are those of rootbridge.Options. Where an option has a negative value for "none", its flag has 0.
 type hostFlags struct {
-	Entry      string   `required:"" placeholder:"FILE" help:"JavaScript file or package folder whose exports are called; with --convention lambda also a handler such as index.handler."`
+	Entry      string   `required:"" placeholder:"FILE" help:"JavaScript file or package folder whose exports are called; with --convention lambda or --http also a handler such as index.handler."`
 	Dir        string   `placeholder:"PATH" help:"Working directory of the code. Default: its package."`
 	Node       string   `placeholder:"PATH" help:"Node to run. Default: node on the PATH."`
 	NodeArg    []string `sep:"none" placeholder:"ARG" help:"Argument for Node; may be repeated."`
 	Env        []string `sep:"none" placeholder:"KEY=VALUE" help:"Variable for the code's environment; may be repeated."`
 	ReplaceEnv bool     `help:"Give the code no variables but those of --env."`
-	Convention string   `default:"value" enum:"value,args,callback,args_callback,lambda" help:"How functions are called: value, args, callback, args_callback, lambda."`
+	Convention string   `default:"" enum:",value,args,callback,args_callback,lambda" help:"How functions are called: value (default), args, callback, args_callback, lambda. With --http lambda."`
 	Codec      string   `default:"msgpack" enum:"json,msgpack" help:"json turns MessagePack off, which saves workers loading it; msgpack takes both."`
 	Idempotent []string `placeholder:"METHOD" help:"Method that may be run twice, when a worker dies; may be repeated."`
 

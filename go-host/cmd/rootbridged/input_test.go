@@ -325,28 +325,34 @@ func openSockets(path string) (n int) {
 func TestThousandsOfIdleConnectionsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := serve(t, legacy, "--max-connections", "500", "--queue-limit", "100", "--read-header-timeout", "1m")
-	idle := make([]net.Conn, 0, 2000)
-	defer func() {
-		for _, conn := range idle {
-			_ = conn.Close()
-		}
-	}()
-	for range cap(idle) {
-		conn, err := s.dial(t.Context())
-		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EMFILE) { // a shorter backlog, or fewer descriptors
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		idle = append(idle, conn)
-	}
-	t.Logf("%d idle connections", len(idle))
+	defer s.idle(2000)()
 	s.call("echo", "1", "1")
 	for range 3 { // on new connections
 		s.client.CloseIdleConnections()
 		if got := s.ask("GET /readyz", ""); got.status != 200 {
 			t.Errorf("got %d", got.status)
+		}
+	}
+}
+
+// idle opens connections that ask for nothing, and returns what closes them.
+func (s *sidecar) idle(n int) (closeAll func()) {
+	s.t.Helper()
+	var idle []net.Conn
+	for range n {
+		conn, err := s.dial(s.t.Context())
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EMFILE) { // a shorter backlog, or fewer descriptors
+			break
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		idle = append(idle, conn)
+	}
+	s.t.Logf("%d idle connections", len(idle))
+	return func() {
+		for _, conn := range idle {
+			_ = conn.Close()
 		}
 	}
 }

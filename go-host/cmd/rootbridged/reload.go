@@ -7,7 +7,7 @@ import (
 )
 
 // reloadCommand lets one that runs load its code anew.
-type reloadCommand struct{ clientFlags }
+type reloadCommand struct{ adminFlags }
 
 // Help is what --help shows below the flags.
 func (*reloadCommand) Help() string {
@@ -18,15 +18,15 @@ func (*reloadCommand) Help() string {
 
 // Run waits for the reload's end.
 func (c *reloadCommand) Run() error {
-	reply, err := c.ask(http.MethodPost, "/reload", nil, nil)
+	reply, err := c.ask(http.MethodPost, "/reload")
 	if err != nil {
 		return err
 	}
 	var told struct {
 		Generation int `json:"generation"`
 	}
-	if err := json.Unmarshal(reply.body, &told); err != nil {
-		return fmt.Errorf("expected a generation from rootbridged: %w", err)
+	if err := json.Unmarshal(reply.body, &told); err != nil || told.Generation == 0 {
+		return reply.notOurs()
 	}
 	_, err = fmt.Printf("generation %d serves\n", told.Generation)
 	return err

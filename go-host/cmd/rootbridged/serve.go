@@ -1,14 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
-	"strconv"
+	"slices"
 	"time"
 
 	"rootbridge"
@@ -20,6 +16,9 @@ type serveCommand struct {
 	listenFlags
 	limitFlags
 
+	HTTP  *string    `name:"http" placeholder:"METHOD" help:"Answer HTTP requests of every path by this Lambda handler, in place of /call; '' is the one that --entry names."`
+	Front frontFlags `embed:"" prefix:"http-"`
+
 	Stacks    bool   `help:"Tell clients JavaScript stacks. Default: the log has them, clients don't."`
 	LogFormat string `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Refused requests are debug."`
@@ -27,7 +26,8 @@ type serveCommand struct {
 
 // listenFlags say where to listen and who may call.
 type listenFlags struct {
-	Listen      address `default:"${socket}" placeholder:"ADDRESS" help:"unix:PATH, HOST:PORT, or systemd for a socket that systemd made. Default: ${socket}"`
+	Listen      address `placeholder:"ADDRESS" help:"unix:PATH, HOST:PORT, or systemd for a socket that systemd made. Default: ${socket}; with --http ${front}"`
+	AdminListen address `placeholder:"ADDRESS" help:"unix:PATH or HOST:PORT for /healthz, /readyz, /workers and /reload. Default: --listen; with --http ${socket}"`
 	SocketMode  string  `default:"0600" placeholder:"MODE" help:"Rights on a unix socket, in octal; none for others than owner and group."`
 	TokenFile   string  `placeholder:"FILE" help:"File with tokens, one on each line, any of which a client must send. Read anew for each request."`
 	TLSCert     string  `name:"tls-cert" placeholder:"FILE" help:"Certificate, for HTTPS. Read anew for each connection, like the next two."`
@@ -50,6 +50,7 @@ type limitFlags struct {
 // Help is what --help shows below the flags.
 func (*serveCommand) Help() string {
 	return "Example: rootbridged serve --entry legacy/index.js --listen unix:/run/app.sock\n\n" +
+		"Example: rootbridged serve --dir legacy/api --entry index.handler --http handler --listen 127.0.0.1:8080\n\n" +
 		"SIGUSR2 loads the code anew, SIGTERM ends it after its calls. Exit codes: 0 ended when asked to, 1 failed, 2 wrong usage, 3 the code did not load."
 }
 
@@ -64,11 +65,11 @@ func (c *serveCommand) Run(flags names) error {
 	defer signals.stop()
 	ctx, stop := signals.untilAskedToEnd()
 	defer stop()
-	listener, err := c.open(ctx, logger)
+	listeners, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer listeners.close()
 	host, err := rootbridge.Start(ctx, c.options(logger))
 	if ctx.Err() != nil && errors.Is(err, rootbridge.CodeCanceled) {
 		return nil
@@ -78,14 +79,23 @@ func (c *serveCommand) Run(flags names) error {
 	}
 	stop()
 	c.warnOfFewConnections(logger)
-	return newServer(c, host, listener, logger).run(signals)
+	c.warnOfNoHandler(host, logger)
+	return newServer(c, host, listeners, logger).run(signals)
 }
 
 // warnOfFewConnections tells that probes can be kept out: calls that run or wait have a connection each.
 func (c *serveCommand) warnOfFewConnections(logger *slog.Logger) {
-	if calls := c.Workers*c.concurrency() + c.QueueLimit; calls >= c.MaxConnections {
+	if calls := c.Workers*c.concurrency() + c.QueueLimit; calls >= c.MaxConnections && !c.hasAdmin() {
 		logger.Warn("calls that run and wait can take all connections, and probes would wait with them; raise --max-connections or lower --queue-limit",
 			"calls", calls, "max_connections", c.MaxConnections)
+	}
+}
+
+// warnOfNoHandler does not refuse it: what a Proxy exports is not listed, and a worker may not have been started yet.
+func (c *serveCommand) warnOfNoHandler(host *rootbridge.Host, logger *slog.Logger) {
+	exported := host.Methods()
+	if c.HTTP != nil && *c.HTTP != "" && len(exported) > 0 && !slices.Contains(exported, *c.HTTP) {
+		logger.Warn("no export has the name that --http has, so requests may be answered with 502", "http", *c.HTTP, "exports", exported)
 	}
 }
 
@@ -113,6 +123,12 @@ func (c *serveCommand) logger() *slog.Logger {
 }
 
 func (c *serveCommand) check() error {
+	if err := c.checkFront(); err != nil {
+		return err
+	}
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
 	if c.MaxTimeout == 0 {
 		c.MaxTimeout = c.CallTimeout
 	}
@@ -131,56 +147,4 @@ func (c *serveCommand) check() error {
 		return usagef("expected --shutdown-delay to be at least 0")
 	}
 	return c.hostFlags.check()
-}
-
-// open listens, if whoever gets there may call.
-func (c *serveCommand) open(ctx context.Context, logger *slog.Logger) (net.Listener, error) {
-	mode, err := c.socketMode()
-	if err != nil {
-		return nil, err
-	}
-	if c.TokenFile != "" {
-		if err := (tokens{c.TokenFile}).check(); err != nil {
-			return nil, usagef("--token-file: %w", err)
-		}
-	}
-	secure, err := c.certificates(logger).config()
-	if err != nil {
-		return nil, err
-	}
-	listener, err := listen(ctx, c.Listen, mode)
-	if err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", c.Listen, err)
-	}
-	if err := c.mayServe(listener.Addr(), logger); err != nil {
-		_ = listener.Close()
-		return nil, err
-	}
-	return secured(boundConnections(listener, c.MaxConnections), secure), nil
-}
-
-// mayServe refuses to let the network in without a token or certificates.
-func (c *serveCommand) mayServe(at net.Addr, logger *slog.Logger) error {
-	if isLocal(at) || c.TLSClientCA != "" {
-		return nil
-	}
-	if c.TokenFile == "" {
-		return usagef("--listen %s: other machines get there, so it needs --token-file, or --tls-client-ca with --tls-cert and --tls-key; or listen at a unix socket or 127.0.0.1", at)
-	}
-	if c.TLSCert == "" {
-		logger.Warn("tokens and data cross the network in clear text; use --tls-cert and --tls-key", "listen", at.String())
-	}
-	return nil
-}
-
-func (c *serveCommand) certificates(logger *slog.Logger) *certificates {
-	return &certificates{cert: c.TLSCert, key: c.TLSKey, clientCA: c.TLSClientCA, logger: logger}
-}
-
-func (c *serveCommand) socketMode() (fs.FileMode, error) {
-	mode, err := strconv.ParseUint(c.SocketMode, 8, 32)
-	if err != nil || fs.FileMode(mode)&^0o770 != 0 || mode&0o600 != 0o600 {
-		return 0, usagef("expected --socket-mode to be octal rights of owner and group, such as 0600 or 0660, got %q", c.SocketMode)
-	}
-	return fs.FileMode(mode), nil
 }

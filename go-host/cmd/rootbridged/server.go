@@ -15,65 +15,75 @@ import (
 	"rootbridge"
 )
 
-// server is a host with its HTTP server, from the moment when both are there until neither is.
+// server is a host with its HTTP servers, from the moment when all are there until none is.
 type server struct {
-	flags    *serveCommand
-	host     *rootbridge.Host
-	http     *http.Server
-	listener net.Listener
-	health   *health
-	logger   *slog.Logger
+	answers
+	flags  *serveCommand
+	host   *rootbridge.Host
+	health *health
+	main   *entrance // for calls, or for --http
+	admin  *entrance // nil where main is for management, too
 }
 
-func newServer(flags *serveCommand, host *rootbridge.Host, listener net.Listener, logger *slog.Logger) *server {
-	s := &server{flags: flags, host: host, listener: listener, health: &health{host: host}, logger: logger}
-	s.http = &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: flags.ReadHeaderTimeout,
-		// Each answer has WriteTimeout of its own from when it is there. This is for those that nobody waits for.
-		WriteTimeout:   flags.ReadTimeout + flags.MaxTimeout + flags.WriteTimeout,
-		IdleTimeout:    flags.IdleTimeout,
-		MaxHeaderBytes: int(flags.MaxHeader),
-		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+// entrance is an HTTP server and where it listens.
+type entrance struct {
+	*http.Server
+	listener net.Listener
+}
+
+func newServer(flags *serveCommand, host *rootbridge.Host, listeners listeners, logger *slog.Logger) *server {
+	s := &server{
+		answers: answers{stacks: flags.Stacks, writeTimeout: flags.WriteTimeout, logger: logger},
+		flags:   flags, host: host, health: &health{host: host},
 	}
-	if see, ok := unsecured(listener).(*connections); ok {
-		s.http.ConnState = see.See
+	s.main = s.entrance(listeners.main, s.handler(listeners))
+	if listeners.admin != nil {
+		s.admin = s.entrance(listeners.admin, s.api(listeners.admin, s.management()))
 	}
 	return s
 }
 
-func (s *server) handler() http.Handler {
+// handler answers what comes to --listen.
+func (s *server) handler(listeners listeners) http.Handler {
+	switch {
+	case s.flags.HTTP != nil:
+		return s.front()
+	case listeners.admin != nil:
+		return s.api(listeners.main, s.calls())
+	default:
+		return s.api(listeners.main, s.calls(), s.management())
+	}
+}
+
+func (s *server) entrance(listener net.Listener, handler http.Handler) *entrance {
 	f := s.flags
-	answers := answers{stacks: f.Stacks, writeTimeout: f.WriteTimeout, logger: s.logger}
-	h := &handler{
-		answers: answers, host: s.host, health: s.health, calls: front(s.host, f, answers), readTimeout: f.ReadTimeout,
-		guard: guard{checksHost: s.needsHostCheck(), crossOrigin: http.NewCrossOriginProtection(), logger: s.logger},
+	e := &entrance{listener: listener, Server: &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: f.ReadHeaderTimeout,
+		// Each answer has WriteTimeout of its own from when it is there. This is for those that nobody waits for.
+		WriteTimeout:   f.ReadTimeout + f.MaxTimeout + f.WriteTimeout,
+		IdleTimeout:    f.IdleTimeout,
+		MaxHeaderBytes: int(f.MaxHeader),
+		ErrorLog:       slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
+	}}
+	if see, ok := unsecured(listener).(*connections); ok {
+		e.ConnState = see.See
 	}
-	if f.TokenFile != "" {
-		h.guard.tokens = &tokens{f.TokenFile}
-	}
-	return h.handler()
+	return e
 }
 
-// front makes what answers calls.
-func front(host *rootbridge.Host, f *serveCommand, answers answers) http.Handler {
-	return &calls{
-		answers: answers, host: host, codec: rootbridge.Codec(f.Codec), callTimeout: f.CallTimeout, maxTimeout: f.MaxTimeout,
-		bodies: &bodies{max: int64(f.MaxPayload), total: int64(f.MaxInFlight), timeout: f.ReadTimeout},
-	}
-}
-
-func (s *server) needsHostCheck() bool {
-	_, isTCP := s.listener.Addr().(*net.TCPAddr)
-	return isTCP && s.flags.TokenFile == "" && s.flags.TLSClientCA == ""
+func (s *server) bodies() *bodies {
+	return &bodies{max: int64(s.flags.MaxPayload), total: int64(s.flags.MaxInFlight), timeout: s.flags.ReadTimeout}
 }
 
 // run serves until it is asked to end, then ends: first readiness, then requests, then workers.
 func (s *server) run(signals *signals) error {
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	failed := make(chan error, 2)
+	for _, each := range s.entrances() {
+		go func() { failed <- each.Serve(each.listener) }()
+	}
 	reloading := s.reloadOnSignal(signals)
-	s.logger.Info("listening", "address", s.listener.Addr().String(), "tls", s.flags.TLSCert != "")
+	s.logListening()
 	s.tell(daemon.SdNotifyReady)
 	select {
 	case err := <-failed:
@@ -88,6 +98,21 @@ func (s *server) run(signals *signals) error {
 	signals.stop()
 	<-reloading
 	return err
+}
+
+func (s *server) entrances() []*entrance {
+	if s.admin == nil {
+		return []*entrance{s.main}
+	}
+	return []*entrance{s.main, s.admin}
+}
+
+func (s *server) logListening() {
+	about := []any{"address", s.main.listener.Addr().String(), "tls", s.flags.TLSCert != ""}
+	if s.admin != nil {
+		about = append(about, "admin_address", s.admin.listener.Addr().String())
+	}
+	s.logger.Info("listening", about...)
 }
 
 // tell speaks to systemd, if it listens.
@@ -105,12 +130,14 @@ func (s *server) drain(signals *signals) error {
 	bounded, cancel := context.WithTimeout(context.Background(), s.flags.DrainTimeout)
 	defer cancel()
 	defer signals.cancelOnEnd(cancel)()
-	_ = s.http.Shutdown(bounded)
+	_ = s.main.Shutdown(bounded)
 	err := s.host.Shutdown(bounded)
 	words, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
-	_ = s.http.Shutdown(words)
-	_ = s.http.Close()
+	for _, each := range s.entrances() { // probes are answered until now
+		_ = each.Shutdown(words)
+		_ = each.Close()
+	}
 	if err != nil {
 		return fmt.Errorf("calls were cut off at the end (--drain-timeout %v): %w", s.flags.DrainTimeout, err)
 	}

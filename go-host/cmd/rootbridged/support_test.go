@@ -111,13 +111,16 @@ func prepare(t *testing.T, module string) *sidecar {
 	s := &sidecar{t: t, dir: dir, mark: rand.Text(), log: new(records), url: "http://localhost"}
 	s.entry = s.write("index.js", module)
 	s.listen = "unix:" + s.path("s.sock")
+	s.connect()
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return s
+}
+
+// connect gives it a client of its own.
+func (s *sidecar) connect() {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx) }}
 	s.client = &http.Client{Transport: transport, Timeout: long}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = os.RemoveAll(dir)
-	})
-	return s
+	s.t.Cleanup(transport.CloseIdleConnections)
 }
 
 func (s *sidecar) dial(ctx context.Context) (net.Conn, error) {
@@ -289,10 +292,16 @@ func (s *sidecar) call(method, argument, want string) {
 // hold starts a call that lasts until release, and returns when it runs.
 func (s *sidecar) hold(method string) (release func(), outcome <-chan answerOf) {
 	s.t.Helper()
+	return s.holdBy("POST /call/"+method, quoted, asJSON)
+}
+
+// holdBy makes a request that tells a file, which releases it.
+func (s *sidecar) holdBy(what string, body func(file string) string, header string) (release func(), outcome <-chan answerOf) {
+	s.t.Helper()
 	file := s.path(rand.Text())
 	ended := make(chan answerOf, 1)
 	go func() {
-		got, err := s.tryAsk(context.Background(), "POST /call/"+method, strings.NewReader(quoted(file)), asJSON)
+		got, err := s.tryAsk(context.Background(), what, strings.NewReader(body(file)), header)
 		if err != nil {
 			got.body = err.Error()
 		}

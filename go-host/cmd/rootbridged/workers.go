@@ -13,7 +13,7 @@ import (
 
 // workersCommand shows the workers of one that runs.
 type workersCommand struct {
-	clientFlags
+	adminFlags
 
 	JSON bool `name:"json" help:"Everything, as JSON."`
 }
@@ -25,17 +25,17 @@ func (*workersCommand) Help() string {
 
 // Run prints a table.
 func (c *workersCommand) Run() error {
-	reply, err := c.ask(http.MethodGet, "/workers", nil, nil)
+	reply, err := c.ask(http.MethodGet, "/workers")
 	if err != nil {
 		return err
+	}
+	var stats rootbridge.Stats
+	if err := json.Unmarshal(reply.body, &stats); err != nil || stats.Generation == 0 {
+		return reply.notOurs()
 	}
 	if c.JSON {
 		_, err := os.Stdout.Write(reply.body)
 		return err
-	}
-	var stats rootbridge.Stats
-	if err := json.Unmarshal(reply.body, &stats); err != nil {
-		return fmt.Errorf("expected statistics of rootbridged: %w", err)
 	}
 	return printStats(&stats)
 }

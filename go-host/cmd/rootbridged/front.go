@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+
+	"rootbridge"
+	"rootbridge/lambda"
+)
+
+// front answers requests by a Lambda handler, within the limits that hold for calls, too. It has no guard against web pages:
+// they are who it is for.
+type front struct {
+	answers
+	bodies *bodies
+	tokens *tokens // nil without --token-file, and with --http-public
+	routes http.Handler
+}
+
+func (s *server) front() http.Handler {
+	f := &front{answers: s.answers, bodies: s.bodies()}
+	if s.flags.TokenFile != "" && !s.flags.Front.Public {
+		f.tokens = &tokens{s.flags.TokenFile}
+	}
+	options := append(s.flags.Front.options(), lambda.OnError(f.failed))
+	f.routes = routed(s.flags.Front.Route, lambda.Handler(s.host, *s.flags.HTTP, options...))
+	return limitingReads(s.flags.ReadTimeout, f)
+}
+
+// ServeHTTP hands a request to the handler, without the token that is ours and not its.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := f.bodies.of(w, r)
+	defer body.release()
+	w = &timedAnswer{ResponseWriter: w, answers: f.answers}
+	r = traced(w, r)
+	if failed := refuseWithoutToken(f.tokens, r, f.logger); failed != nil {
+		challenge(w, failed)
+		lambda.WriteError(w, &lambda.Error{Status: failed.status, Reason: failed.message})
+		return
+	}
+	if f.tokens != nil {
+		r.Header.Del("Authorization")
+	}
+	r.Body = body
+	f.routes.ServeHTTP(w, r)
+}
+
+// failed answers where the handler has no response. What it threw is told as Lambda tells it, with --stacks.
+func (f *front) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errManyBodies) {
+		err = &rootbridge.Error{Code: rootbridge.CodeOverloaded, Message: errManyBodies.Error()}
+	}
+	f.log(r, lambda.StatusOf(err), err)
+	if f.stacks {
+		lambda.WriteErrorDetails(w, err)
+		return
+	}
+	lambda.WriteError(w, err)
+}
+
+// timedAnswer gives an answer its time from when it is there.
+type timedAnswer struct {
+	http.ResponseWriter
+	answers answers
+}
+
+func (t *timedAnswer) WriteHeader(status int) {
+	t.answers.limitWriting(t.ResponseWriter)
+	t.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is http.ResponseController's.
+func (t *timedAnswer) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// routed gives each pattern to the handler, and answers 404 for other paths, as API Gateway does. Without patterns every path
+// reaches it as it came: a mux would redirect some.
+func routed(patterns []string, handler http.Handler) http.Handler {
+	if len(patterns) == 0 {
+		return handler
+	}
+	mux, isWhole := http.NewServeMux(), false
+	for _, pattern := range patterns {
+		mux.Handle(pattern, handler)
+		isWhole = isWhole || pattern == "/"
+	}
+	if !isWhole {
+		mux.HandleFunc("/", noRoute)
+	}
+	return mux
+}
+
+func noRoute(w http.ResponseWriter, _ *http.Request) {
+	lambda.WriteError(w, &lambda.Error{Status: http.StatusNotFound, Reason: "no --http-route has this path"})
+}
