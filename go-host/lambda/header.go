@@ -3,6 +3,7 @@ package lambda
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -46,7 +47,7 @@ const (
 
 // forward says in header where the request came from, and returns the address.
 func (s *settings) forward(header http.Header, r *http.Request) string {
-	source := hostOf(r.RemoteAddr)
+	source := sourceOf(r)
 	chain := strings.Join(header[forwardedFor], ", ")
 	if s.trustsProxy && chain != "" {
 		return hostOf(strings.TrimSpace(chain[strings.LastIndex(chain, ",")+1:]))
@@ -59,6 +60,18 @@ func (s *settings) forward(header http.Header, r *http.Request) string {
 	header.Del(forwardedPort)
 	if port := localPort(r); port != "" {
 		header.Set(forwardedPort, port)
+	}
+	return source
+}
+
+// sourceOf is the address of who is connected. Who is connected to a unix socket has none, and is on this machine.
+func sourceOf(r *http.Request) string {
+	source := hostOf(r.RemoteAddr)
+	if _, isUnix := r.Context().Value(http.LocalAddrContextKey).(*net.UnixAddr); !isUnix {
+		return source
+	}
+	if _, err := netip.ParseAddr(source); err != nil { // middleware may know better
+		return "127.0.0.1"
 	}
 	return source
 }
