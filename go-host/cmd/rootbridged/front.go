@@ -72,23 +72,21 @@ func (t *timedAnswer) WriteHeader(status int) {
 // Unwrap is http.ResponseController's.
 func (t *timedAnswer) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// routed gives each pattern to the handler, and answers 404 for other paths, as API Gateway does. Without patterns every path
-// reaches it as it came: a mux would redirect some.
+// routed gives each pattern to the handler, and answers 404 for other requests, as API Gateway does. Without patterns every
+// path reaches it as it came: a mux would redirect some.
 func routed(patterns []string, handler http.Handler) http.Handler {
 	if len(patterns) == 0 {
 		return handler
 	}
-	mux, isWhole := http.NewServeMux(), false
+	mux := http.NewServeMux()
 	for _, pattern := range patterns {
 		mux.Handle(pattern, handler)
-		isWhole = isWhole || pattern == "/"
 	}
-	if !isWhole {
-		mux.HandleFunc("/", noRoute)
-	}
-	return mux
-}
-
-func noRoute(w http.ResponseWriter, _ *http.Request) {
-	lambda.WriteError(w, &lambda.Error{Status: http.StatusNotFound, Reason: "no --http-route has this path"})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			lambda.WriteError(w, &lambda.Error{Status: http.StatusNotFound, Reason: "no --http-route has this path"})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }

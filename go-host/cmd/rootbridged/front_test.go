@@ -38,7 +38,6 @@ exports.version = async () => 1;
 // event is what echo answers with, of what is looked at.
 type event struct {
 	RawPath               string            `json:"rawPath"`
-	Path                  string            `json:"path"`
 	Resource              string            `json:"resource"`
 	Headers               map[string]string `json:"headers"`
 	PathParameters        map[string]string `json:"pathParameters"`
@@ -102,6 +101,9 @@ func TestTheHandlerGetsEveryPathAsItCameAndManagementIsElsewhere(t *testing.T) {
 		if !strings.HasPrefix(got, "HTTP/1.1 200") || !strings.Contains(got, `"rawPath":`+quoted(path)) {
 			t.Errorf("%s: got %.300q", path, got)
 		}
+	}
+	if got := front.ask("GET /", "").event(t); got.RequestContext.HTTP.SourceIP != "127.0.0.1" || got.Headers["x-forwarded-for"] != "127.0.0.1" {
+		t.Errorf("who asks at a unix socket is %+v", got)
 	}
 	for _, probe := range []string{"GET /healthz", "GET /readyz"} {
 		if got := admin.ask(probe, ""); got.status != 200 || got.body != healthy {
@@ -296,6 +298,10 @@ func TestTheLimitsOfBodiesHoldForTheHandler(t *testing.T) {
 	if refused.status != 503 || refused.message(t) != "Service Unavailable" || refused.header.Get("Retry-After") == "" {
 		t.Errorf("got %d %v %s", refused.status, refused.header, refused.body)
 	}
+	more := front.raw(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	if !strings.HasPrefix(more, "HTTP/1.1 503") || !strings.Contains(more, "Connection: close") {
+		t.Errorf("got %q", more)
+	}
 	_ = holding.Close()
 	eventually(t, "its room is free again", func() bool { return front.ask("POST /", body, "Content-Type: text/plain").status == 200 })
 	if strings.Contains(front.log.String(), "level=ERROR") || len(admin.stats().Failed) != 0 {
@@ -393,16 +399,33 @@ func TestVisitorsNoticeNoReloadAndNoEnd(t *testing.T) {
 	}
 }
 
-func TestRequestsThatOutliveTheDrainAreToldSoInAPIGatewaysWords(t *testing.T) {
+func TestTooManyRequestsAndThoseThatOutliveTheDrainAreTurnedAway(t *testing.T) {
 	t.Parallel()
-	front, _ := serveFront(t, "--drain-timeout", "100ms", "--kill-grace", "100ms")
+	front, _ := serveFront(t, "--drain-timeout", "100ms", "--kill-grace", "100ms", "--queue-limit", "0")
 	_, held := front.holdFront()
+	if got := front.ask("GET /", ""); got.status != 503 || got.message(t) != "Service Unavailable" || got.header.Get("Retry-After") != "1" {
+		t.Errorf("one too many: got %d %v %s", got.status, got.header, got.body)
+	}
+	if strings.Contains(front.log.String(), "request failed") {
+		t.Error("refused requests, which may be many, are in the log")
+	}
 	if code := front.end(); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	if got := <-held; got.status != 503 || got.message(t) != "Service Unavailable" || got.header.Get("Retry-After") != "" {
 		t.Errorf("got %d %v %s", got.status, got.header, got.body)
 	}
+}
+
+func TestARequestHasTheCallTimeoutWhateverItsClientWants(t *testing.T) {
+	t.Parallel()
+	front, _ := serveFront(t, "--call-timeout", "300ms")
+	release, held := front.holdFront()
+	if got := <-held; got.status != 504 || got.message(t) != "Endpoint request timed out" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	release()
+	eventually(t, "another worker serves", func() bool { return front.ask("GET /", "", "Connect-Timeout-Ms: 0").status == 200 })
 }
 
 func TestNothingOfOneVisitorGetsToAnother(t *testing.T) {
@@ -439,7 +462,7 @@ func TestNothingOfOneVisitorGetsToAnother(t *testing.T) {
 func TestFlagsOfTheFrontReachTheEvent(t *testing.T) {
 	t.Parallel()
 	front, _ := serveFront(t, "--http-format", "apigateway-v1", "--http-stage", "prod", "--http-stage-variable", "table=orders,old",
-		"--http-binary-media-type", "image/*", "--http-trust-proxy", "--http-route", "GET /orders/{id}", "--http-route", "/files/", "--stacks")
+		"--http-binary-media-type", "image/*", "--http-trust-proxy", "--http-route", "GET /orders/{id}", "--http-route", "/files/{proxy...}")
 	got := front.ask("GET /orders/7", "", "X-Forwarded-For: 192.0.2.1").event(t)
 	if got.PathParameters["id"] != "7" || got.Resource != "/orders/{id}" || got.RequestContext.Stage != "prod" ||
 		got.StageVariables["table"] != "orders,old" || got.RequestContext.Identity.SourceIP != "192.0.2.1" {
@@ -453,9 +476,6 @@ func TestFlagsOfTheFrontReachTheEvent(t *testing.T) {
 			t.Errorf("%s: got %d %s", what, got.status, got.body)
 		}
 	}
-	if got := front.ask("POST /files/", "x", "Content-Type: image/png").event(t); got.Path != "/files/" {
-		t.Errorf("got %+v", got)
-	}
 }
 
 func TestStacksTellsVisitorsWhatTheHandlerThrew(t *testing.T) {
@@ -463,6 +483,19 @@ func TestStacksTellsVisitorsWhatTheHandlerThrew(t *testing.T) {
 	front, _ := serveFront(t, "--stacks")
 	if got := front.ask("GET /throw", ""); got.status != 502 || !strings.Contains(got.body, `"errorType":"RangeError"`) || !strings.Contains(got.body, "index.js:") {
 		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+func TestHandlerStringsThatLeadElsewhereLoadNothing(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, api)
+	for handler, words := range map[string]string{
+		"../index.handler": "MalformedHandlerName", "../../etc/passwd.handler": "MalformedHandlerName", "index.absent": "HandlerNotFound",
+	} {
+		code, _, stderr := execute(t, command("serve", "--dir", s.dir, "--entry", handler, "--http", "", "--workers", "1", "--listen", s.listen, "--admin-listen", "127.0.0.1:0"))
+		if code != exitBoot || !strings.Contains(stderr, words) {
+			t.Errorf("%s: got %d %s", handler, code, stderr)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type serveCommand struct {
 	listenFlags
 	limitFlags
 
-	HTTP  *string    `name:"http" placeholder:"METHOD" help:"Answer HTTP requests of every path by this Lambda handler, in place of /call; '' is the one that --entry names."`
+	HTTP  *string    `name:"http" placeholder:"METHOD" help:"Answer HTTP requests of every path by this Lambda handler, in place of /call; an empty METHOD is the one that --entry names."`
 	Front frontFlags `embed:"" prefix:"http-"`
 
 	Stacks    bool   `help:"Tell clients JavaScript stacks. Default: the log has them, clients don't."`
