@@ -295,12 +295,8 @@ func TestTheLimitsOfBodiesHoldForTheHandler(t *testing.T) {
 		refused = front.ask("POST /", body, "Content-Type: text/plain")
 		return refused.status != 200
 	})
-	if refused.status != 503 || refused.message(t) != "Service Unavailable" || refused.header.Get("Retry-After") == "" {
+	if refused.status != 503 || refused.message(t) != "Service Unavailable" || refused.header.Get("Retry-After") == "" || !refused.closes {
 		t.Errorf("got %d %v %s", refused.status, refused.header, refused.body)
-	}
-	more := front.raw(fmt.Sprintf("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
-	if !strings.HasPrefix(more, "HTTP/1.1 503") || !strings.Contains(more, "Connection: close") {
-		t.Errorf("got %q", more)
 	}
 	_ = holding.Close()
 	eventually(t, "its room is free again", func() bool { return front.ask("POST /", body, "Content-Type: text/plain").status == 200 })

@@ -234,6 +234,7 @@ type answerOf struct {
 	status int
 	header http.Header
 	body   string
+	closes bool // the connection, after it
 }
 
 // told is the error object in an answer.
@@ -275,7 +276,7 @@ func (s *sidecar) tryAsk(ctx context.Context, what string, body io.Reader, heade
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return answerOf{response.StatusCode, response.Header, string(text)}, err
+	return answerOf{response.StatusCode, response.Header, string(text), response.Close}, err
 }
 
 const asJSON = "Content-Type: application/json"
