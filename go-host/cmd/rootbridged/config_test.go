@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"reflect"
 	"slices"
@@ -83,7 +84,9 @@ func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
 			if len(args) > 1 && args[0] == "serve" && args[1] != "--entry" {
 				args = append([]string{"serve", "--entry", s.entry}, args[1:]...)
 			}
-			code, stdout, stderr := execute(t, command(args...))
+			c := command(args...)
+			c.Env = append(c.Env, "ROOTBRIDGED_LISTEN=unix:"+s.path(rand.Text())) // some listen before they find out, all at a time
+			code, stdout, stderr := execute(t, c)
 			if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.words) || !strings.Contains(stderr, "--help") || strings.Contains(stderr, "secret") {
 				t.Errorf("got %d %s%s, want %s", code, stdout, stderr, test.words)
 			}
