@@ -155,7 +155,7 @@ func TestClientsShowACertificateOfTheRightAuthority(t *testing.T) {
 	strangerCert, strangerKey := stranger.issue(t, s.dir, "stranger")
 	ca := authority.write(t, s.dir, "ca.pem")
 	s.listen = "0.0.0.0:0"
-	s.start("--tls-cert", serverCert, "--tls-key", serverKey, "--tls-client-ca", ca)
+	s.start("--tls-cert", serverCert, "--tls-key", serverKey, "--tls-client-ca", ca, "--admin-listen", "127.0.0.1:0")
 	s.atPort()
 	if code, stdout, stderr := s.run("call", "echo", "1", "--tls-ca", ca, "--tls-client-cert", clientCert, "--tls-client-key", clientKey); code != 0 || stdout != "1\n" {
 		t.Errorf("got %d %s %s", code, stdout, stderr)
@@ -170,8 +170,13 @@ func TestClientsShowACertificateOfTheRightAuthority(t *testing.T) {
 			t.Errorf("%v: got %d %s", flags, code, stdout)
 		}
 	}
-	if got := s.statusWithTLS(t, ca, clientCert, clientKey); got != 200 {
+	if got := s.statusWithTLS(t, ca, clientCert, clientKey); got != 404 {
 		t.Errorf("got %d", got)
+	}
+	admin := s.at(adminPort(s.log.String())) // where there is no TLS, so no certificate keeps a page out
+	admin.url = "http://" + admin.listen
+	if got := admin.ask("POST /reload", "", "Host: evil.example", "Origin: http://evil.example", "Sec-Fetch-Site: same-origin"); got.status != 403 {
+		t.Errorf("a page that passes for one of ours: got %d %s", got.status, got.body)
 	}
 }
 
@@ -191,7 +196,7 @@ func (s *sidecar) statusWithTLS(t *testing.T, ca, cert, key string) int {
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}, Timeout: long}
 	defer client.CloseIdleConnections()
-	response, err := client.Get("https://" + s.listen + "/workers")
+	response, err := client.Get("https://" + s.listen + "/nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (s *server) front() http.Handler {
 	}
 	options := append(s.flags.Front.options(), lambda.OnError(f.failed))
 	f.routes = routed(s.flags.Front.Route, lambda.Handler(s.host, *s.flags.HTTP, options...))
-	return limitingReads(s.flags.ReadTimeout, f)
+	return refusingUnclearBodies(limitingReads(s.flags.ReadTimeout, f), answerFailure)
 }
 
 // ServeHTTP hands a request to the handler, without the token that is ours and not its.
@@ -34,8 +34,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w = &timedAnswer{ResponseWriter: w, answers: f.answers}
 	r = traced(w, r)
 	if failed := refuseWithoutToken(f.tokens, r, f.logger); failed != nil {
-		challenge(w, failed)
-		lambda.WriteError(w, &lambda.Error{Status: failed.status, Reason: failed.message})
+		answerFailure(w, failed)
 		return
 	}
 	if f.tokens != nil {
@@ -43,6 +42,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = body
 	f.routes.ServeHTTP(w, r)
+}
+
+// answerFailure is answerError in API Gateway's words.
+func answerFailure(w http.ResponseWriter, failed *failure) {
+	challenge(w, failed)
+	lambda.WriteError(w, &lambda.Error{Status: failed.status, Reason: failed.message})
 }
 
 // failed answers where the handler has no response. What it threw is told as Lambda tells it, with --stacks.

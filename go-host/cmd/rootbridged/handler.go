@@ -47,16 +47,17 @@ func (s *server) api(listener net.Listener, all ...routes) http.Handler {
 	}
 	guarded.Handle("/", notFound(strings.Join(paths, ", ")))
 	open.Handle("/", s.guard(listener).protect(guarded))
-	return refusingOddPaths(limitingReads(s.flags.ReadTimeout, open))
+	return refusingUnclearBodies(refusingOddPaths(limitingReads(s.flags.ReadTimeout, open)), answerError)
 }
 
 func (s *server) guard(listener net.Listener) guard {
-	_, isTCP := listener.Addr().(*net.TCPAddr)
 	g := guard{crossOrigin: http.NewCrossOriginProtection(), logger: s.logger}
 	if s.flags.TokenFile != "" {
 		g.tokens = &tokens{s.flags.TokenFile}
 	}
-	g.checksHost = isTCP && s.flags.TokenFile == "" && s.flags.TLSClientCA == ""
+	_, isTCP := listener.Addr().(*net.TCPAddr)
+	asksForCertificate := isSecured(listener) && s.flags.TLSClientCA != ""
+	g.checksHost = isTCP && g.tokens == nil && !asksForCertificate
 	return g
 }
 

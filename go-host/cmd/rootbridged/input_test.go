@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,6 +59,31 @@ func TestMalformedHTTPIsRefusedAndHarmsNobodyElse(t *testing.T) {
 			}
 			s.call("echo", "1", "1")
 		})
+	}
+}
+
+// Whoever forwards these may take another part of them for the body, and what is left for somebody's next request.
+var unclearRequests = map[string]string{
+	"200 in chunks":                "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n",
+	"200 in chunks, with a length": "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n",
+	"411 in chunks, of HTTP/1.0":   "POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n",
+	"200 with a length, HTTP/1.0":  "POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1",
+}
+
+var statusLine = regexp.MustCompile(`HTTP/1\.\d \d+ `)
+
+func TestNothingFollowsARequestWhoseEndOthersMaySeeElsewhere(t *testing.T) {
+	t.Parallel()
+	calls, front := serve(t, legacy), prepare(t, api)
+	front.start("--http", "handler", "--admin-listen", "unix:"+front.path("a.sock"))
+	front.await("msg=listening")
+	for name, request := range unclearRequests {
+		for path, s := range map[string]*sidecar{"/call/echo": calls, "/x": front} {
+			got := s.raw(strings.Replace(request, " / ", " "+path+" ", 1) + "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+			if got[len("HTTP/1.x "):][:3] != name[:3] || len(statusLine.FindAllString(got, -1)) != 1 || !strings.Contains(got, "Connection: close") {
+				t.Errorf("%s %s: got %q", name, path, got)
+			}
+		}
 	}
 }
 

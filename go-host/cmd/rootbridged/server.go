@@ -171,6 +171,8 @@ type tlsListener struct {
 	inner net.Listener
 }
 
+func isSecured(listener net.Listener) bool { return unsecured(listener) != listener }
+
 func unsecured(listener net.Listener) net.Listener {
 	if secure, ok := listener.(*tlsListener); ok {
 		return secure.inner
