@@ -113,6 +113,82 @@ func TestOfManyThatStartAtAnOldSocketOneServes(t *testing.T) {
 	}
 }
 
+// Two that start at a time could each find an old socket, and the later remove the earlier one's new one.
+func TestOneThatStartsWaitsForAnotherThatMakesItsSocket(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	s.abandonSocket()
+	unlock, err := tryLock(s.path("s.sock.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.await("waiting for another program")
+	if err := os.Remove(s.path("s.sock")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("unix", s.path("s.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	unlock()
+	if code := s.awaitEnd(); code != exitFailed || !strings.Contains(s.log.String(), "another program listens") {
+		t.Errorf("exit code %d", code)
+	}
+	if exists(s.path("s.sock.lock")) {
+		t.Error("the lock's file is left")
+	}
+}
+
+func TestWhoMayOnlyReadTheSocketsFolderHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	folder, err := os.Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.await("msg=listening")
+}
+
+func TestASignalToEndWhileItWaitsForALockIsNoFailure(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	unlock, err := tryLock(s.path("s.sock.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	s.start()
+	s.await("waiting for another program")
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestTheSocketOfAnotherThatTookItsPlaceStays(t *testing.T) {
+	t.Parallel()
+	s, other := serve(t, legacy), prepare(t, legacy)
+	if err := os.Remove(s.path("s.sock")); err != nil {
+		t.Fatal(err)
+	}
+	other.listen = s.listen
+	other.start()
+	other.await("msg=listening")
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	other.call("echo", "1", "1")
+	if code := other.end(); code != 0 || exists(s.path("s.sock")) {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // abandonSocket leaves a socket that nobody listens at.
 func (s *sidecar) abandonSocket() {
 	s.t.Helper()

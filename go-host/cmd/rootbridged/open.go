@@ -44,7 +44,7 @@ func (c *serveCommand) open(ctx context.Context, logger *slog.Logger) (listeners
 }
 
 func (c *serveCommand) openMain(ctx context.Context, secure *tls.Config, logger *slog.Logger) (net.Listener, error) {
-	listener, err := c.listenAt(ctx, "--listen", c.Listen)
+	listener, err := c.listenAt(ctx, "--listen", c.Listen, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *serveCommand) openMain(ctx context.Context, secure *tls.Config, logger 
 
 // openAdmin has TLS only for the network: on this machine nobody listens in, and the names in a certificate are others.
 func (c *serveCommand) openAdmin(ctx context.Context, secure *tls.Config, logger *slog.Logger) (net.Listener, error) {
-	listener, err := c.listenAt(ctx, "--admin-listen", c.AdminListen)
+	listener, err := c.listenAt(ctx, "--admin-listen", c.AdminListen, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +74,12 @@ func (c *serveCommand) openAdmin(ctx context.Context, secure *tls.Config, logger
 	return secured(listener, secure), nil
 }
 
-func (c *serveCommand) listenAt(ctx context.Context, flag string, at address) (net.Listener, error) {
+func (c *serveCommand) listenAt(ctx context.Context, flag string, at address, logger *slog.Logger) (net.Listener, error) {
 	mode, err := c.socketMode()
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(ctx, at, mode)
+	listener, err := listen(ctx, at, mode, logger)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", flag, at, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -66,6 +67,9 @@ func (c *serveCommand) Run(flags names) error {
 	ctx, stop := signals.untilAskedToEnd()
 	defer stop()
 	listeners, err := c.open(ctx, logger)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,34 +45,6 @@ func TestItRunsAsProcess1WithNothingElseToWriteTo(t *testing.T) {
 		t.Error(err)
 	}
 	if code := s.awaitEnd(); code != 0 || exists(s.path("run/s.sock")) {
-		t.Errorf("exit code %d", code)
-	}
-}
-
-// Two that start at a time could each find an old socket, and the later remove the earlier one's new one.
-func TestOneThatStartsWaitsForAnotherThatMakesItsSocket(t *testing.T) {
-	t.Parallel()
-	s := prepare(t, legacy)
-	s.abandonSocket()
-	unlock, err := lockFolder(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.start()
-	eventually(t, "it waits", func() bool {
-		locks, err := os.ReadFile("/proc/locks")
-		return err != nil || regexp.MustCompile(fmt.Sprintf(`-> FLOCK .* %d `, s.command.Process.Pid)).Match(locks)
-	})
-	if err := os.Remove(s.path("s.sock")); err != nil {
-		t.Fatal(err)
-	}
-	other, err := net.Listen("unix", s.path("s.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	unlock()
-	if code := s.awaitEnd(); code != exitFailed || !strings.Contains(s.log.String(), "another program listens") {
 		t.Errorf("exit code %d", code)
 	}
 }
