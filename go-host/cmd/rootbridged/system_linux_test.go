@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +19,7 @@ func TestItRunsAsProcess1WithNothingElseToWriteTo(t *testing.T) {
 		t.Skipf("namespaces can't be made here: %v %s", err, output)
 	}
 	s := prepare(t, legacy+`
-		exports.orphan = () => { require('child_process').spawn('sh', ['-c', 'sleep 0.01 &'], { detached: true, stdio: 'ignore' }).unref(); };
+		exports.orphan = () => { require('child_process').spawnSync('setsid', ['sh', '-c', 'sleep 0.05 &'], { stdio: 'ignore' }); };
 		exports.writable = (path) => { try { fs.writeFileSync(path, ''); return true; } catch (e) { return e.code; } };`)
 	_ = os.Mkdir(s.path("run"), 0o700)
 	s.listen = "unix:" + s.path("run/s.sock")
@@ -34,10 +37,11 @@ func TestItRunsAsProcess1WithNothingElseToWriteTo(t *testing.T) {
 	if got := s.ask("POST /call/writable", quoted(s.path("x")), asJSON); got.body != `"EROFS"` {
 		t.Errorf("the root is not read-only: %s", got.body)
 	}
-	for range 5 {
+	for range 30 {
 		s.ask("POST /call/orphan", "")
 	}
 	first := s.child(t)
+	eventually(t, "no zombie is left", func() bool { return !hasZombies(first) })
 	if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", first)); err != nil || !strings.Contains(string(status), "\t1\n") {
 		t.Errorf("it is not process 1: %v %s", err, status)
 	}
@@ -47,6 +51,16 @@ func TestItRunsAsProcess1WithNothingElseToWriteTo(t *testing.T) {
 	if code := s.awaitEnd(); code != 0 || exists(s.path("run/s.sock")) {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// hasZombies tells whether a process has children that have ended and that it has not waited for.
+func hasZombies(parent int) bool {
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	isOne := regexp.MustCompile(fmt.Sprintf(`\) Z %d `, parent))
+	return slices.ContainsFunc(all, func(file string) bool {
+		stat, err := os.ReadFile(file)
+		return err == nil && isOne.Match(stat)
+	})
 }
 
 // child is the only child of what was started.
