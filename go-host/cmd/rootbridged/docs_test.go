@@ -75,6 +75,43 @@ func TestThePageShowsWhatItsExamplesReallyPrint(t *testing.T) {
 	}
 }
 
+// idleScripts call twice with a pause between, which lasts until the server has closed what was idle.
+var idleScripts = map[string]string{
+	"python3": "\nopen('paused', 'w').close()\nwhile not __import__('os').path.exists('go'): pass\nprint(call('validate', {}))\n",
+	"node":    "\nimport fs from 'node:fs';\nfs.writeFileSync('paused', '');\nwhile (!fs.existsSync('go'));\nconsole.log(await call('validate', {}));\n",
+}
+
+func TestThePagesClientsWorkAfterAPauseLongerThanTheIdleTimeout(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prepare(t, blocks(string(page), "js")[0])
+	s.start("--idle-timeout", "1ms")
+	s.await("msg=listening")
+	_ = os.Symlink("s.sock", s.path("app.sock"))
+	for _, file := range namedOne.FindAllStringSubmatch(string(page), -1) {
+		program := map[string]string{".py": "python3", ".mjs": "node"}[filepath.Ext(file[1])]
+		if program == "" || !isInstalled(program) {
+			continue
+		}
+		_, _ = os.Remove(s.path("paused")), os.Remove(s.path("go"))
+		client := exec.Command(program, s.write(file[1], file[2]+idleScripts[program]))
+		client.Dir = s.dir
+		var output records
+		client.Stdout, client.Stderr = &output, &output
+		if err := client.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it pauses, and has no connection", func() bool { return exists(s.path("paused")) && openSockets(s.path("s.sock")) <= 1 })
+		s.write("go", "")
+		if err := client.Wait(); err != nil {
+			t.Errorf("%s: %v %s", file[1], err, &output)
+		}
+	}
+}
+
 // freePort is one that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
