@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,22 +11,25 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // callCommand calls a function of one that runs.
 type callCommand struct {
 	clientFlags
 
-	Method     string `arg:"" help:"Exported function; dots lead to nested names."`
-	JSON       string `arg:"" optional:"" name:"json" help:"Its argument; - reads it from stdin. Without it there is no argument."`
-	Convention string `placeholder:"NAME" help:"How the function is called, if not as --convention of serve says."`
-	TraceID    string `name:"trace-id" placeholder:"ID" help:"Comes back on the call's log lines."`
-	Compact    bool   `help:"Write the result on one line."`
+	Method     string  `arg:"" help:"Exported function; dots lead to nested names."`
+	JSON       *string `arg:"" optional:"" name:"json" help:"Its argument; - reads it from stdin. Without it there is no argument."`
+	Convention string  `placeholder:"NAME" help:"How the function is called, if not as --convention of serve says."`
+	TraceID    string  `name:"trace-id" placeholder:"ID" help:"Comes back on the call's log lines."`
+	Compact    bool    `help:"Write the result on one line."`
 }
 
 // Help is what --help shows below the flags.
 func (*callCommand) Help() string {
 	return `Example: rootbridged call validate '{"email":"a@b.c"}' --listen unix:/run/app.sock` + "\n\n" +
+		"A negative number goes behind two dashes and all flags: rootbridged call double -- -5\n\n" +
 		"A result is JSON on stdout, or its bytes as they are; an error is on stderr. Exit codes: 0 a result, 1 an error, 2 wrong usage."
 }
 
@@ -51,20 +55,27 @@ const answerTime = 2 * time.Second
 
 // argument is nil for none.
 func (c *callCommand) argument() ([]byte, error) {
-	text := []byte(c.JSON)
-	if c.JSON == "-" {
+	if c.JSON == nil {
+		return nil, nil
+	}
+	text := []byte(*c.JSON)
+	if *c.JSON == "-" {
 		var err error
 		if text, err = io.ReadAll(os.Stdin); err != nil {
 			return nil, err
 		}
 	}
-	if len(text) == 0 {
-		return nil, nil
-	}
 	if !json.Valid(text) {
-		return nil, usagef("expected the argument to be JSON, got something else; a text is in quotes of its own: '\"text\"'")
+		return nil, usagef("expected the argument to be JSON, got %s; a text is in quotes of its own: '\"text\"'", somethingElse(text))
 	}
 	return text, nil
+}
+
+func somethingElse(text []byte) string {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return "nothing"
+	}
+	return "something else"
 }
 
 func (c *callCommand) path() string {
@@ -94,8 +105,8 @@ func (c *callCommand) print(reply *reply) error {
 		return nil
 	}
 	if !strings.HasPrefix(reply.contentType, contentTypes["json"]) {
-		if isTerminal(os.Stdout) {
-			return usagef("the result is bytes, which may upset a terminal; write them to a file: > FILE")
+		if term.IsTerminal(int(os.Stdout.Fd())) {
+			return errors.New("the call ended well, but its result is bytes, which may upset a terminal; write them to a file: > FILE")
 		}
 		_, err := os.Stdout.Write(reply.body)
 		return err
@@ -113,9 +124,4 @@ func (c *callCommand) print(reply *reply) error {
 	text.WriteByte('\n')
 	_, err = text.WriteTo(os.Stdout)
 	return err
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

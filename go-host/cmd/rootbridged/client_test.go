@@ -32,14 +32,32 @@ func TestCallPrintsAResultAndTellsAnErrorByItsExitCode(t *testing.T) {
 		{[]string{"a/../b"}, "", 1, "", "error: invalid_argument: expected a path such as /call/METHOD, without empty or dot segments\n"},
 		{[]string{"nope"}, "", 1, "", "error: method_not_found: no export \"nope\""},
 		{[]string{"hold", quoted(s.path("never")), "--timeout", "30ms"}, "", 1, "", "error: deadline_exceeded: no result within 30ms"},
-		{[]string{"echo", "-"}, "{'a'}", 2, "", "error: expected the argument to be JSON"},
+		{[]string{"echo", "-"}, "{'a'}", 2, "", "error: expected the argument to be JSON, got something else"},
+		{[]string{"kind", "-"}, "\n", 2, "", "error: expected the argument to be JSON, got nothing"},
+		{[]string{"kind", ""}, "", 2, "", "error: expected the argument to be JSON, got nothing"},
+		{[]string{"echo", "--compact", "--", "-5"}, "", 0, "-5\n", ""},
 	} {
-		c := command(append(append([]string{"call"}, test.args...), "--listen", s.listen)...)
+		c := command(append([]string{"call", "--listen", s.listen}, test.args...)...)
 		c.Stdin = strings.NewReader(test.stdin)
 		code, stdout, stderr := execute(t, c)
 		if code != test.code || stdout != test.stdout || !strings.HasPrefix(stderr, test.stderr) || test.stderr == "" && stderr != "" {
 			t.Errorf("%v: got %d %q %q", test.args, code, stdout, stderr)
 		}
+	}
+}
+
+func TestBytesGoToWhateverIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	s := serve(t, legacy)
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	c := command("call", "bytes", "3", "--listen", s.listen)
+	c.Stdout = null
+	if err := c.Run(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -118,6 +136,11 @@ func TestCommandsSendTheirToken(t *testing.T) {
 		if code, _, stderr := s.run(args...); code != exitFailed || !strings.Contains(stderr, "unauthenticated") {
 			t.Errorf("%v without a token: got %d %s", args, code, stderr)
 		}
+	}
+	piped := command("call", "nothing", "--listen", s.listen, "--token-file", "/dev/stdin")
+	piped.Stdin = strings.NewReader(oneToken)
+	if code, _, stderr := execute(t, piped); code != 0 {
+		t.Errorf("from a pipe: got %d %s", code, stderr)
 	}
 }
 

@@ -19,14 +19,16 @@ const minToken = 16
 
 // check finds a file that can't be used, before anything is served. It never quotes what is in there.
 func (t tokens) check() error {
+	_, err := t.readSome()
+	return err
+}
+
+func (t tokens) readSome() ([][]byte, error) {
 	known, err := t.read()
-	if err != nil {
-		return err
+	if err == nil && len(known) == 0 {
+		err = fmt.Errorf("%s: expected at least one token, one on each line, got none", t.file)
 	}
-	if len(known) == 0 {
-		return fmt.Errorf("%s: expected at least one token, one on each line, got none", t.file)
-	}
-	return nil
+	return known, err
 }
 
 // opens tells whether an Authorization header has one of the tokens. How long it takes tells nothing of them.
@@ -69,10 +71,7 @@ func (t tokens) first() (string, error) {
 	if t.file == "" {
 		return "", nil
 	}
-	if err := t.check(); err != nil {
-		return "", err
-	}
-	known, err := t.read()
+	known, err := t.readSome() // once: it may be a pipe
 	if err != nil {
 		return "", err
 	}
