@@ -361,6 +361,16 @@ func TestThousandsOfIdleConnectionsKeepNobodyOut(t *testing.T) {
 	}
 }
 
+func TestIdleConnectionsKeepNobodyOutWhereFewFilesMayBeOpen(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	s.startCommand(underShell("ulimit -n 80", command("serve", "--entry", s.entry, "--listen", s.listen, "--workers", "1", "--read-header-timeout", "1m")))
+	s.await("fewer connections than --max-connections")
+	s.await("msg=listening")
+	defer s.idle(70)()
+	s.call("echo", "1", "1")
+}
+
 // idle opens connections that ask for nothing, and returns what closes them.
 func (s *sidecar) idle(n int) (closeAll func()) {
 	s.t.Helper()

@@ -62,6 +62,7 @@ func (c *serveCommand) Run(flags names) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	c.boundConnections(maxFiles(), logger)
 	signals := catchSignals()
 	defer signals.stop()
 	ctx, stop := signals.untilAskedToEnd()
@@ -85,6 +86,27 @@ func (c *serveCommand) Run(flags names) error {
 	c.warnOfFewConnections(logger)
 	c.warnOfNoHandler(host, logger)
 	return newServer(c, host, listeners, logger).run(signals)
+}
+
+// Descriptors that connections leave for others: the files of a request or two, and the pipes of each worker, which another
+// may be about to replace.
+const (
+	filesOfOurs   = 32
+	filesOfWorker = 8
+	fewest        = 4 // connections, however few files there may be
+)
+
+// boundConnections lets idle connections make room before the system refuses new ones.
+func (c *serveCommand) boundConnections(files int, logger *slog.Logger) {
+	room := files - filesOfOurs - 2*filesOfWorker*c.Workers
+	if c.hasAdmin() {
+		room /= 2
+	}
+	if room = max(room, fewest); room < c.MaxConnections {
+		logger.Warn("as many files may be open as leave room for fewer connections than --max-connections; raise the limit (ulimit -n, LimitNOFILE=)",
+			"files", files, "max_connections", room)
+		c.MaxConnections = room
+	}
 }
 
 // warnOfFewConnections tells that probes can be kept out: calls that run or wait have a connection each.
