@@ -12,12 +12,13 @@ import (
 	"rootbridge"
 )
 
-// bodies reads request bodies, each of at most max bytes and within timeout, and all together of at most total.
+// bodies reads request bodies, each of at most max bytes and within timeout, and all together of at most total. Answers that
+// their clients have not taken yet count with them: no new call begins beyond it, and those that have are answered anyway.
 type bodies struct {
 	max     int64
 	total   int64
 	timeout time.Duration
-	held    atomic.Int64 // bytes of bodies that are being read, or were read for a call that has not ended
+	held    atomic.Int64 // bytes of bodies that are being read, or were read for a call that has not ended, and of answers being written
 }
 
 // read returns a body, and what gives its bytes back to the others.
@@ -45,7 +46,28 @@ func (b *bodies) explain(err error) *failure {
 	}
 }
 
-var errManyBodies = errors.New("the bodies of all requests together are too large at the moment (--max-in-flight); try again later")
+var errManyBodies = errors.New("the bodies and answers of all requests together are too large at the moment (--max-in-flight); try again later")
+
+func (b *bodies) areMany() bool { return b.held.Load() > b.total }
+
+// counting counts what the client has not taken, as long as that keeps a Write waiting.
+func (b *bodies) counting(w http.ResponseWriter) http.ResponseWriter {
+	return &countedAnswer{ResponseWriter: w, bodies: b}
+}
+
+type countedAnswer struct {
+	http.ResponseWriter
+	bodies *bodies
+}
+
+func (c *countedAnswer) Write(p []byte) (int, error) {
+	c.bodies.held.Add(int64(len(p)))
+	defer c.bodies.held.Add(-int64(len(p)))
+	return c.ResponseWriter.Write(p)
+}
+
+// Unwrap is http.ResponseController's.
+func (c *countedAnswer) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // of returns a request's body with its bounds. What is read of it counts until release.
 func (b *bodies) of(w http.ResponseWriter, r *http.Request) *boundedBody {

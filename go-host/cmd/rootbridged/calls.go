@@ -29,7 +29,7 @@ type calls struct {
 }
 
 func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = traced(w, r)
+	r, w = traced(w, r), c.bodies.counting(w)
 	if err := c.call(w, r); err != nil {
 		c.failed(w, r, err)
 	}
@@ -44,13 +44,14 @@ func (c *calls) call(w http.ResponseWriter, r *http.Request) error {
 	if failed != nil {
 		return failed
 	}
-	defer release()
 	out := rootbridge.Encoded{Codec: c.wanted(r, in)}
 	var argument any
 	if in != nil {
 		argument = *in
 	}
-	if err := c.host.Call(r.Context(), r.PathValue("method"), argument, &out, options...); err != nil {
+	err := c.host.Call(r.Context(), r.PathValue("method"), argument, &out, options...)
+	release()
+	if err != nil {
 		return err
 	}
 	c.result(w, out)
@@ -85,6 +86,9 @@ func (c *calls) timeout(header string) (time.Duration, *failure) {
 
 // argument is nil for a request without a body, whatever its Content-Type.
 func (c *calls) argument(w http.ResponseWriter, r *http.Request) (*rootbridge.Encoded, func(), *failure) {
+	if c.bodies.areMany() {
+		return nil, nil, c.bodies.explain(errManyBodies)
+	}
 	if r.ContentLength == 0 {
 		return nil, func() {}, nil
 	}

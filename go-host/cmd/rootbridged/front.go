@@ -29,6 +29,7 @@ func (s *server) front() http.Handler {
 
 // ServeHTTP hands a request to the handler, without the token that is ours and not its.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w = f.bodies.counting(w)
 	body := f.bodies.of(w, r)
 	defer body.release()
 	w = &timedAnswer{ResponseWriter: w, answers: f.answers}

@@ -346,10 +346,10 @@ func (s *sidecar) holdFront() (release func(), outcome <-chan answerOf) {
 	return s.holdBy("POST /hold", func(file string) string { return file }, "Content-Type: text/plain")
 }
 
-func TestThousandsOfIdleConnectionsKeepNoVisitorOut(t *testing.T) {
+func TestHundredsOfIdleConnectionsKeepNoVisitorOut(t *testing.T) {
 	t.Parallel()
 	front, admin := serveFront(t, "--max-connections", "300", "--read-header-timeout", "1m")
-	defer front.idle(1500)()
+	defer front.idle(500)()
 	for range 3 { // on new connections
 		front.client.CloseIdleConnections()
 		front.ask("GET /", "").event(t)

@@ -31,7 +31,7 @@ type hostFlags struct {
 	QueueTimeout time.Duration `default:"10s" help:"Longest time that a call waits for a worker."`
 	CallTimeout  time.Duration `default:"30s" help:"Longest time of a call that asks for none, waiting included."`
 	MaxPayload   size          `default:"32MiB" help:"Largest body and largest result."`
-	MaxInFlight  size          `default:"256MiB" help:"Bodies of all requests together, and arguments of all calls together."`
+	MaxInFlight  size          `default:"256MiB" help:"Bodies and unread answers of all requests together, and arguments of all calls together."`
 
 	MaxCalls    int           `placeholder:"N" help:"Replace a worker after so many calls."`
 	MaxLifetime time.Duration `placeholder:"TIME" help:"Replace a worker after that time."`

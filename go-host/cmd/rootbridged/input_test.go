@@ -166,6 +166,28 @@ func TestBodiesOfAllRequestsTogetherAreBoundedByWhatHasArrived(t *testing.T) {
 	eventually(t, "its room is free again", func() bool { return s.ask("POST /call/echo", large, asJSON).status == 200 })
 }
 
+func TestNoCallBeginsWhileAnswersThatNobodyTakesAreTooLarge(t *testing.T) {
+	t.Parallel()
+	calls, front := prepare(t, legacy), prepare(t, strings.Replace(api, "bytes: ", "'call/bytes': ", 1))
+	calls.start("--max-payload", "8MiB", "--max-in-flight", "8MiB")
+	front.start("--max-payload", "8MiB", "--max-in-flight", "8MiB", "--http", "handler", "--admin-listen", "unix:"+front.path("a.sock"))
+	for _, s := range []*sidecar{calls, front} {
+		s.await("msg=listening")
+		refused := func() bool { return s.ask("POST /call/nothing", "").status == 503 }
+		if refused() {
+			t.Error("it is refused before there is any answer")
+		}
+		ask := "POST /call/bytes?n=6000000 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n6000000"
+		unread, other := s.send(ask), s.send(ask)
+		eventually(t, "no call begins", refused)
+		if got := s.ask("POST /call/nothing", ""); got.header.Get("Retry-After") == "" {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+		_, _ = unread.Close(), other.Close()
+		eventually(t, "calls begin again", func() bool { return !refused() })
+	}
+}
+
 // send sends bytes on a connection of its own.
 func (s *sidecar) send(text string) net.Conn {
 	s.t.Helper()
@@ -348,10 +370,10 @@ func openSockets(path string) (n int) {
 	return n
 }
 
-func TestThousandsOfIdleConnectionsKeepNobodyOut(t *testing.T) {
+func TestHundredsOfIdleConnectionsKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := serve(t, legacy, "--max-connections", "500", "--queue-limit", "100", "--read-header-timeout", "1m")
-	defer s.idle(2000)()
+	defer s.idle(800)()
 	s.call("echo", "1", "1")
 	for range 3 { // on new connections
 		s.client.CloseIdleConnections()
