@@ -160,6 +160,15 @@ func TestClientsShowACertificateOfTheRightAuthority(t *testing.T) {
 	if code, stdout, stderr := s.run("call", "echo", "1", "--tls-ca", ca, "--tls-client-cert", clientCert, "--tls-client-key", clientKey); code != 0 || stdout != "1\n" {
 		t.Errorf("got %d %s %s", code, stdout, stderr)
 	}
+	probe := []string{"call", "echo", "1", "--listen", strings.Replace(s.listen, "127.0.0.1", "0.0.0.0", 1), "--tls-ca", ca, "--tls-client-cert", clientCert, "--tls-client-key", clientKey}
+	for name, want := range map[string]int{"127.0.0.1": 0, "server.example": 0, "other.example": exitFailed} {
+		if code, _, stderr := execute(t, command(append(probe, "--tls-server-name", name)...)); code != want {
+			t.Errorf("as %s: got %d %s", name, code, stderr)
+		}
+	}
+	if code, _, stderr := execute(t, command(probe...)); code != 0 {
+		t.Errorf("got %d %s", code, stderr)
+	}
 	for _, flags := range [][]string{
 		{"--tls-ca", ca},
 		{"--tls-ca", ca, "--tls-client-cert", strangerCert, "--tls-client-key", strangerKey},
@@ -339,7 +348,7 @@ func (a *authority) issue(t *testing.T, dir, name string) (cert, key string) {
 	}
 	own := newKey(t)
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{name + ".example"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}

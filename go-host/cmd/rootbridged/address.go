@@ -42,6 +42,21 @@ func addressOf(text string) (a address) {
 // isAnyPort tells whether the system chooses the port, so that two of them are not the same.
 func (a address) isAnyPort() bool { return a.network == "tcp" && strings.HasSuffix(a.name, ":0") }
 
+// asDialed leads to this machine in place of all its addresses, at which one can only listen.
+func (a address) asDialed() address {
+	host, port, err := net.SplitHostPort(a.name)
+	switch {
+	case a.network != "tcp" || err != nil:
+		return a
+	case host == "" || host == "0.0.0.0":
+		return address{"tcp", net.JoinHostPort("127.0.0.1", port)}
+	case net.ParseIP(host).IsUnspecified():
+		return address{"tcp", net.JoinHostPort("::1", port)}
+	default:
+		return a
+	}
+}
+
 func (a address) isSet() bool { return a != address{} }
 
 func (a address) String() string {

@@ -21,6 +21,7 @@ type clientFlags struct {
 	Listen    address       `default:"${socket}" placeholder:"ADDRESS" help:"Where it listens: unix:PATH or HOST:PORT. Default: ${socket}"`
 	TokenFile string        `placeholder:"FILE" help:"File whose first line is the token to send."`
 	ServerCA  string        `name:"tls-ca" placeholder:"FILE" help:"Certificates of who signed the server's; makes it HTTPS."`
+	Name      string        `name:"tls-server-name" placeholder:"NAME" help:"Name that the server's certificate must have, if not the one in --listen; makes it HTTPS."`
 	Cert      string        `name:"tls-client-cert" placeholder:"FILE" help:"Certificate to show; makes it HTTPS."`
 	Key       string        `name:"tls-client-key" placeholder:"FILE" help:"Its key."`
 	Timeout   time.Duration `placeholder:"TIME" help:"Longest time to wait for the answer. Default: none but the server's own."`
@@ -100,11 +101,12 @@ func (f *clientFlags) client() (client *http.Client, scheme string, err error) {
 	if f.Listen.network == "systemd" {
 		return nil, "", usagef("--listen: expected unix:PATH or HOST:PORT to ask, got systemd")
 	}
+	at := f.Listen.asDialed()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, f.Listen.network, f.Listen.name)
+		return new(net.Dialer).DialContext(ctx, at.network, at.name)
 	}}
 	scheme = "http"
-	if f.ServerCA != "" || f.Cert != "" {
+	if f.ServerCA != "" || f.Name != "" || f.Cert != "" {
 		scheme = "https"
 		if transport.TLSClientConfig, err = f.tls(); err != nil {
 			return nil, "", &usageError{err}
@@ -117,7 +119,7 @@ func (f *clientFlags) client() (client *http.Client, scheme string, err error) {
 func refuseRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (f *clientFlags) tls() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.Name}
 	if f.ServerCA != "" {
 		pool, err := readPool(f.ServerCA)
 		if err != nil {
@@ -141,7 +143,7 @@ func (f *clientFlags) host() string {
 	if f.Listen.network == "unix" {
 		return "localhost"
 	}
-	return f.Listen.name
+	return f.Listen.asDialed().name
 }
 
 // errorIn reads the error object out of an answer.

@@ -53,6 +53,21 @@ func TestTheExampleOfAConfigFileServesTheExamplesCode(t *testing.T) {
 	s.call("validate", `{"email":"a@b.c"}`, `{"valid":true}`)
 }
 
+func TestTheUnitsReloadAsksWhereTheConfigFileHasItsAdminListen(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, api)
+	config := blocks(read(t, "README.md"), "yaml")[0]
+	config = strings.NewReplacer("/srv/legacy", s.dir, "/run/rootbridged-admin/admin.sock", s.path("a.sock")).Replace(config)
+	file := s.write("c.yaml", config)
+	s.startCommand(command("serve", "--config", file, "--listen", s.listen))
+	s.await("msg=listening")
+	line := regexp.MustCompile(`(?m)^ExecReload=\S+ (.*)$`).FindStringSubmatch(read(t, "rootbridged.service"))[1]
+	line = strings.NewReplacer("/run/rootbridged/app.sock", s.path("s.sock"), "/etc/rootbridged.yaml", file).Replace(line)
+	if code, stdout, stderr := execute(t, command(strings.Fields(line)...)); code != 0 || stdout != "generation 2 serves\n" {
+		t.Errorf("got %d %s%s", code, stdout, stderr)
+	}
+}
+
 // pod is what is looked at of the manifest.
 type pod struct {
 	SecurityContext struct {
