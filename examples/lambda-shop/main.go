@@ -1,5 +1,5 @@
 // Command lambda-shop serves three AWS Lambda functions without AWS: a REST API, a consumer of a queue and an HTTP API. The
-// functions in legacy/ are as they were deployed.
+// functions in legacy/ could be deployed there as they are.
 package main
 
 import (

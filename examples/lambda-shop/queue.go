@@ -28,7 +28,7 @@ type message struct {
 	Body     json.RawMessage `json:"body"`
 	Receives int             `json:"receives"`
 
-	sent, visible time.Time
+	sent, received, visible time.Time // received is the first time
 }
 
 // queueState is what GET /queue shows.
@@ -85,6 +85,9 @@ func (q *queue) take(now time.Time, most int) (batch []*message, next time.Durat
 			next = min(next, wait)
 			rest = append(rest, m)
 			continue
+		}
+		if m.Receives == 0 {
+			m.received = now
 		}
 		m.Receives++
 		batch = append(batch, m)

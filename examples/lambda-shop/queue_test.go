@@ -168,3 +168,26 @@ func checkStock(t *testing.T, id string, want int) {
 		t.Errorf("%d of %s are left, want %d", got, id, want)
 	}
 }
+
+func TestARecordHasWhatSQSSends(t *testing.T) {
+	t.Parallel()
+	q := newQueue(0)
+	q.send([]json.RawMessage{json.RawMessage(`{"id":1}`)})
+	var last events.SQSMessage
+	for receives, want := range []string{"1", "2"} {
+		batch, _ := q.take(time.Now(), 1)
+		record := sqsEvent(batch).Records[0]
+		if record.Attributes["ApproximateReceiveCount"] != want || record.Md5OfBody != "d2ce28b9a7fd7e4407e2b0fd499b7fe4" || record.ReceiptHandle == last.ReceiptHandle {
+			t.Errorf("got %+v", record)
+		}
+		first := record.Attributes["ApproximateFirstReceiveTimestamp"]
+		if receives == 1 && first != last.Attributes["ApproximateFirstReceiveTimestamp"] {
+			t.Errorf("it was first received at %s, then at %s", last.Attributes["ApproximateFirstReceiveTimestamp"], first)
+		}
+		if text, err := json.Marshal(record); err != nil || !strings.Contains(string(text), `"messageAttributes":{}`) || record.Attributes["SenderId"] == "" {
+			t.Errorf("got %s, %v", text, err)
+		}
+		last = record
+		q.settle(batch, map[string]bool{record.MessageId: true})
+	}
+}
