@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,6 +21,7 @@ func parse(args []string, into *commands) (command func() error, err error) {
 		kong.Description("Unmodified JavaScript as a service beside your program. A flag beats its environment variable, which beats the file of --config."),
 		kong.DefaultEnvars(envPrefix),
 		kong.Resolvers(new(fileResolver)),
+		kong.NamedMapper("file", kong.MapperFunc(readFileName)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"socket": defaultAddress(), "front": frontAddress},
 	)
@@ -44,7 +47,7 @@ type fileResolver struct {
 func (f *fileResolver) Resolve(parsing *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if !f.isRead {
 		f.isRead = true
-		f.config, f.err = readConfig(configPath(parsing)) // kong would put the flag's name before an error here
+		f.config, f.err = readConfig(configPath(parsing), keysFor(parsing)) // kong would put the flag's name before an error here
 	}
 	if slices.ContainsFunc(flag.Envs, isSet) {
 		return nil, nil //nolint:nilnil // kong's way to say that there is none
@@ -66,12 +69,31 @@ func isSet(variable string) bool {
 	return ok
 }
 
-// Validate finds a file that can't be read, and keys that are no flag of any command.
-func (f *fileResolver) Validate(app *kong.Application) error {
-	if f.err != nil {
-		return f.err
+// keysFor are the flags of the command, and those of serve, whose file others read, too, to find it.
+func keysFor(parsing *kong.Context) (known names) {
+	selected := parsing.Selected()
+	for _, each := range parsing.Model.Children {
+		if each == selected || each.Name == "serve" {
+			known = append(known, flagNames(each)...)
+		}
 	}
-	return f.config.check(flagNames(app.Node))
+	return known
+}
+
+// Validate tells what Resolve has found.
+func (f *fileResolver) Validate(*kong.Application) error { return f.err }
+
+// readFileName refuses none: an empty variable would turn off what the file of --config protects.
+func readFileName(parsing *kong.DecodeContext, target reflect.Value) error {
+	var name string
+	if err := parsing.Scan.PopValueInto("file", &name); err != nil {
+		return err
+	}
+	if name == "" {
+		return errors.New("expected a file, got nothing; to do without, leave it out")
+	}
+	target.SetString(name)
+	return nil
 }
 
 // names are those of flags, without dashes before them.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -67,10 +68,24 @@ func (c *calls) options(r *http.Request) ([]rootbridge.CallOption, *failure) {
 	if traceparent := r.Header.Get(traceparentHeader); isTraceparent(traceparent) {
 		options = append(options, rootbridge.WithTraceparent(traceparent))
 	}
-	if convention := r.URL.Query().Get("convention"); convention != "" {
-		options = append(options, rootbridge.WithConvention(rootbridge.Convention(convention)))
+	convention, failed := conventionIn(r.URL.RawQuery)
+	if failed == nil && convention != "" {
+		options = append(options, rootbridge.WithConvention(convention))
 	}
-	return options, nil
+	return options, failed
+}
+
+// conventionIn refuses whatever would be without effect.
+func conventionIn(query string) (rootbridge.Convention, *failure) {
+	values, err := url.ParseQuery(query)
+	given := values["convention"]
+	if err == nil && len(values) == 0 {
+		return "", nil
+	}
+	if err != nil || len(values) != 1 || len(given) != 1 || given[0] == "" {
+		return "", invalid(fmt.Sprintf("expected nothing but convention=NAME in the query, got %.100q", query))
+	}
+	return rootbridge.Convention(given[0]), nil
 }
 
 func (c *calls) timeout(header string) (time.Duration, *failure) {

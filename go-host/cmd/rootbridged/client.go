@@ -19,11 +19,11 @@ import (
 // clientFlags say where one that runs is, and who asks.
 type clientFlags struct {
 	Listen    address       `default:"${socket}" placeholder:"ADDRESS" help:"Where it listens: unix:PATH or HOST:PORT. Default: ${socket}"`
-	TokenFile string        `placeholder:"FILE" help:"File whose first line is the token to send."`
-	ServerCA  string        `name:"tls-ca" placeholder:"FILE" help:"Certificates of who signed the server's; makes it HTTPS."`
+	TokenFile string        `type:"file" placeholder:"FILE" help:"File whose first line is the token to send."`
+	ServerCA  string        `name:"tls-ca" type:"file" placeholder:"FILE" help:"Certificates of who signed the server's; makes it HTTPS."`
 	Name      string        `name:"tls-server-name" placeholder:"NAME" help:"Name that the server's certificate must have, if not the one in --listen; makes it HTTPS."`
-	Cert      string        `name:"tls-client-cert" placeholder:"FILE" help:"Certificate to show; makes it HTTPS."`
-	Key       string        `name:"tls-client-key" placeholder:"FILE" help:"Its key."`
+	Cert      string        `name:"tls-client-cert" type:"file" placeholder:"FILE" help:"Certificate to show; makes it HTTPS."`
+	Key       string        `name:"tls-client-key" type:"file" placeholder:"FILE" help:"Its key."`
 	Timeout   time.Duration `placeholder:"TIME" help:"Longest time to wait for the answer. Default: none but the server's own."`
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -15,8 +17,8 @@ type config struct {
 	values map[string]yaml.Node
 }
 
-// readConfig returns an empty one for no path.
-func readConfig(path string) (config, error) {
+// readConfig returns an empty one for no path. Its keys must be known.
+func readConfig(path string, known names) (config, error) {
 	c := config{path: path}
 	if path == "" {
 		return c, nil
@@ -25,10 +27,14 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := yaml.Unmarshal(text, &c.values); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	if err := documents.Decode(&c.values); err != nil && !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("%s: expected a YAML map of flags: %w", path, err)
 	}
-	return c, nil
+	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: expected one YAML document, got more", path)
+	}
+	return c, c.check(known)
 }
 
 // value is a text, a list of texts, or nil. A number is the text that stands in the file.
@@ -37,10 +43,12 @@ func (c config) value(key string) (any, error) {
 	if !ok {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	switch node.Kind {
-	case yaml.ScalarNode:
+	switch {
+	case node.Tag == "!!null":
+		return nil, fmt.Errorf("%s:%d: %s: expected a value, got none; to do without, leave it out", c.path, node.Line, key)
+	case node.Kind == yaml.ScalarNode:
 		return node.Value, nil
-	case yaml.SequenceNode:
+	case node.Kind == yaml.SequenceNode:
 		return c.list(key, node.Content)
 	default:
 		return nil, fmt.Errorf("%s:%d: %s: expected a value or a list, got something else", c.path, node.Line, key)
@@ -63,7 +71,7 @@ func (c config) check(known names) error {
 	var unknown []error
 	for key := range c.values {
 		if !slices.Contains(known, key) {
-			unknown = append(unknown, fmt.Errorf("%s:%d: unknown key %q; keys are the names of flags, such as call-timeout", c.path, c.values[key].Line, key))
+			unknown = append(unknown, fmt.Errorf("%s:%d: unknown key %q; keys are the names of the command's flags, such as call-timeout", c.path, c.values[key].Line, key))
 		}
 	}
 	return errors.Join(unknown...)

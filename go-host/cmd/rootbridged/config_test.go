@@ -61,6 +61,12 @@ func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
 		{[]string{"serve", "--config", file("node-arg: [[1]]")}, "node-arg: expected a list of texts"},
 		{[]string{"serve", "--config", file("- a")}, "expected a YAML map"},
 		{[]string{"serve", "--config", file("config: other")}, `unknown key "config"`},
+		{[]string{"serve", "--config", file("timeout: 1s")}, `unknown key "timeout"`},
+		{[]string{"check", "--config", file("compact: true")}, `unknown key "compact"`},
+		{[]string{"serve", "--config", file("workers: 1\n---\ntoken-file: x")}, "one YAML document"},
+		{[]string{"serve", "--config", file("token-file:")}, "token-file: expected a value, got none"},
+		{[]string{"serve", "--config", file("token-file: ''")}, "expected a file, got nothing"},
+		{[]string{"serve", "--tls-client-ca", ""}, "--tls-client-ca: expected a file, got nothing"},
 		{[]string{"serve", "--http", "handler", "--convention", "value"}, "--convention lambda or none, got value"},
 		{[]string{"serve", "--http", "handler", "--max-timeout", "1m"}, "--max-timeout is for calls"},
 		{[]string{"serve", "--http", "handler", "--http-format", "sqs"}, "--http-format"},
@@ -91,6 +97,16 @@ func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
 				t.Errorf("got %d %s%s, want %s", code, stdout, stderr, test.words)
 			}
 		})
+	}
+}
+
+func TestAnEmptyVariableDoesNotTurnOffTheFilesTokens(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	c := command("serve", "--entry", s.entry, "--listen", s.listen, "--config", s.write("c.yaml", "token-file: "+s.write("tokens", oneToken)))
+	c.Env = append(c.Env, "ROOTBRIDGED_TOKEN_FILE=")
+	if code, _, stderr := execute(t, c); code != exitUsage || !strings.Contains(stderr, "expected a file, got nothing") {
+		t.Errorf("got %d %s", code, stderr)
 	}
 }
 

@@ -30,10 +30,10 @@ type listenFlags struct {
 	Listen      address `placeholder:"ADDRESS" help:"unix:PATH, HOST:PORT, or systemd for a socket that systemd made. Default: ${socket}; with --http ${front}"`
 	AdminListen address `placeholder:"ADDRESS" help:"unix:PATH or HOST:PORT for /healthz, /readyz, /workers and /reload. Default: --listen; with --http ${socket}"`
 	SocketMode  string  `default:"0600" placeholder:"MODE" help:"Rights on a unix socket, in octal; none for others than owner and group."`
-	TokenFile   string  `placeholder:"FILE" help:"File with tokens, one on each line, any of which a client must send. Read anew for each request."`
-	TLSCert     string  `name:"tls-cert" placeholder:"FILE" help:"Certificate, for HTTPS. Read anew for each connection, like the next two."`
-	TLSKey      string  `name:"tls-key" placeholder:"FILE" help:"Its key."`
-	TLSClientCA string  `name:"tls-client-ca" placeholder:"FILE" help:"Certificates of who signs clients' certificates: without such a one none may call."`
+	TokenFile   string  `type:"file" placeholder:"FILE" help:"File with tokens, one on each line, any of which a client must send. Read anew for each request."`
+	TLSCert     string  `name:"tls-cert" type:"file" placeholder:"FILE" help:"Certificate, for HTTPS. Read anew for each connection, like the next two."`
+	TLSKey      string  `name:"tls-key" type:"file" placeholder:"FILE" help:"Its key."`
+	TLSClientCA string  `name:"tls-client-ca" type:"file" placeholder:"FILE" help:"Certificates of who signs clients' certificates: without such a one none may call."`
 }
 
 // limitFlags bound what a client may use.
