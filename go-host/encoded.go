@@ -1,7 +1,9 @@
 package rootbridge
 
 import (
+	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"rootbridge/internal/frame"
 )
@@ -39,7 +41,22 @@ func (e Encoded) checkMsgPack(host Codec) error {
 	if len(e.Bytes) == 0 {
 		return nil
 	}
-	return checkMsgPack(e.Bytes)
+	if err := checkMsgPack(e.Bytes); err != nil {
+		return err
+	}
+	return checkTexts(e.Bytes)
+}
+
+// checkTexts finds text that is not UTF-8, which a worker would mend silently. The value is whole.
+func checkTexts(b []byte) error {
+	for len(b) > 0 {
+		header, body, _, _ := msgPackItem(b)
+		if kindOf(b) == itemText && !utf8.Valid(b[header:header+body]) {
+			return errors.New("the MessagePack value has text that is not UTF-8")
+		}
+		b = b[header+body:]
+	}
+	return nil
 }
 
 // encodedAs returns a result with the name of its codec.

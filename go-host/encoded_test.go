@@ -49,7 +49,7 @@ func TestWhatIsEncodedOtherwiseThanItSaysIsRefused(t *testing.T) {
 	host := start(t, `export const echo = (v) => v;`, with(func(o *rootbridge.Options) { o.Codec = rootbridge.MsgPack }))
 	for _, in := range []rootbridge.Encoded{
 		asJSON(`{"a":`), asJSON(strings.Repeat("[", 2001) + strings.Repeat("]", 2001)),
-		asMsgPack("\x81\xa1a"), asMsgPack("\x01\x02"), asMsgPack(strings.Repeat("\x91", 2001) + "\x01"),
+		asMsgPack("\x81\xa1a"), asMsgPack("\x01\x02"), asMsgPack("\x91\xa1\xff"), asMsgPack(strings.Repeat("\x91", 2001) + "\x01"),
 		{Codec: "xml"},
 		{},
 	} {

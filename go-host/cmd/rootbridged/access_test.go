@@ -122,8 +122,17 @@ func TestATokenThatWasChangedCountsAtOnce(t *testing.T) {
 		t.Errorf("after: %d, %d", one, other)
 	}
 	_ = os.Remove(tokens)
-	if got := status(otherToken); got != 500 {
-		t.Errorf("without the file: %d", got)
+	if one, other := status(oneToken), status(otherToken); one != 401 || other != 200 {
+		t.Errorf("without the file: %d, %d", one, other)
+	}
+	s.write("tokens", oneToken+"\nshort\n")
+	if one, other := status(oneToken), status(otherToken); one != 401 || other != 200 {
+		t.Errorf("with a broken file: %d, %d", one, other)
+	}
+	s.await("the tokens that were read last count")
+	s.write("tokens", "\ufeff"+oneToken+"\n"+strings.Repeat("x", 70<<10)+"\n"+otherToken)
+	if one, other := status(oneToken), status(otherToken); one != 200 || other != 200 {
+		t.Errorf("with a long line: %d, %d", one, other)
 	}
 	s.write("tokens", "")
 	if one, none := status(oneToken), status(""); one != 401 || none != 401 {
@@ -287,8 +296,10 @@ func TestPagesInABrowserOfThisMachineCanNotCall(t *testing.T) {
 			}
 		}
 	}
-	if got := s.ask("GET /workers", "", "Host: evil.example"); got.status != 403 {
-		t.Errorf("got %d", got.status)
+	for _, header := range []string{"Host: evil.example", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://evil.example"} {
+		if got := s.ask("GET /workers", "", header); got.status != 403 {
+			t.Errorf("%s: got %d", header, got.status)
+		}
 	}
 	for _, host := range []string{"localhost", "localhost:80", "127.0.0.1", "[::1]:80"} {
 		if got := s.ask("POST /call/nothing", "", "Host: "+host); got.status != 204 {

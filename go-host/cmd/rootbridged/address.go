@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -27,8 +29,12 @@ func (a *address) UnmarshalText(text []byte) error {
 		return checkSocketPath(name)
 	}
 	*a = address{"tcp", strings.TrimPrefix(string(text), "tcp:")}
-	if _, _, err := net.SplitHostPort(a.name); err != nil {
+	_, port, err := net.SplitHostPort(a.name)
+	if err != nil {
 		return fmt.Errorf("expected unix:PATH, HOST:PORT or systemd, got %q: %w", text, err)
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > math.MaxUint16) { // else a name, which the system knows or not
+		return fmt.Errorf("expected a port between 0 and 65535, got %q", port)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,20 @@ func (b *bodies) explain(err error) *failure {
 	default:
 		return invalid("the body ended before its length, or is not as HTTP describes it")
 	}
+}
+
+// hasBody waits for the first byte of a body in chunks, which may have none.
+func hasBody(r *http.Request) bool {
+	if r.ContentLength >= 0 {
+		return r.ContentLength > 0
+	}
+	buffered := bufio.NewReaderSize(r.Body, 1)
+	_, err := buffered.Peek(1)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{buffered, r.Body}
+	return !errors.Is(err, io.EOF)
 }
 
 var errManyBodies = errors.New("the bodies and answers of all requests together are too large at the moment (--max-in-flight); try again later")

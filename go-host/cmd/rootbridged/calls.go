@@ -104,7 +104,7 @@ func (c *calls) argument(w http.ResponseWriter, r *http.Request) (*rootbridge.En
 	if c.bodies.areMany() {
 		return nil, nil, c.bodies.explain(errManyBodies)
 	}
-	if r.ContentLength == 0 {
+	if !hasBody(r) {
 		return nil, func() {}, nil
 	}
 	codec, failed := c.requestCodec(r)

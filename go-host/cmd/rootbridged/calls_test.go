@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -56,6 +57,16 @@ func TestABodyPassesThroughAndTheResultComesInItsEncodingOrInTheOneAskedFor(t *t
 	}
 }
 
+func TestAnEmptyBodyInChunksIsNoArgument(t *testing.T) {
+	t.Parallel()
+	s := serve(t, legacy)
+	for _, headers := range [][]string{nil, {asJSON}} {
+		if got, err := s.tryAsk(t.Context(), "POST /call/kind", io.MultiReader(), headers...); err != nil || got.body != `"undefined"` {
+			t.Errorf("got %d %s, %v", got.status, got.body, err)
+		}
+	}
+}
+
 func TestNoResultIsNoContent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, legacy)
@@ -83,6 +94,7 @@ func TestEveryEndOfACallHasItsStatusAndItsErrorObject(t *testing.T) {
 		{"%00", ``, nil, 400, "invalid_argument", "path"},
 		{strings.Repeat("a", 20_000), ``, nil, 400, "invalid_argument", "method name"},
 		{"echo", `{"a":`, nil, 400, "invalid_argument", "JSON"},
+		{"echo", "\xa1\xff", []string{"Content-Type: application/msgpack"}, 400, "invalid_argument", "the body is not valid as msgpack: the MessagePack value has text that is not UTF-8"},
 		{"add?convention=args%zz", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
 		{"add?a=1;convention=args", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
 		{"add?conventoin=args", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
@@ -99,7 +111,7 @@ func TestEveryEndOfACallHasItsStatusAndItsErrorObject(t *testing.T) {
 	} {
 		t.Run(test.method[:min(len(test.method), 20)]+" is "+test.code, func(t *testing.T) {
 			t.Parallel()
-			got := s.ask("POST /call/"+test.method, test.body, append(test.headers, asJSON)...)
+			got := s.ask("POST /call/"+test.method, test.body, append([]string{asJSON}, test.headers...)...)
 			told := got.told(t)
 			if got.status != test.status || told.Code != test.code || !strings.Contains(told.Message, test.words) {
 				t.Errorf("got %d %s, want %d %s with %q", got.status, got.body, test.status, test.code, test.words)

@@ -87,7 +87,7 @@ func (f *clientFlags) request(method, url string, body []byte) (*http.Request, e
 	if err != nil {
 		return nil, err
 	}
-	token, err := tokens{f.TokenFile}.first()
+	token, err := (&tokens{file: f.TokenFile}).first()
 	if err != nil {
 		return nil, usagef("--token-file: %w", err)
 	}

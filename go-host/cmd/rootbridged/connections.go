@@ -110,8 +110,20 @@ func (c *connections) noteLocked() {
 	}
 }
 
-// Close also ends an Accept that waits for room.
+// Close also ends an Accept that waits for room, and later the connections that have not asked for anything: the http.Server
+// itself would wait for them for five seconds.
 func (c *connections) Close() error {
-	c.closing.Do(func() { close(c.closed) })
+	c.closing.Do(func() {
+		close(c.closed)
+		time.AfterFunc(quietTime, c.closeQuiet)
+	})
 	return c.Listener.Close()
+}
+
+func (c *connections) closeQuiet() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.quiet {
+		go conn.Close()
+	}
 }

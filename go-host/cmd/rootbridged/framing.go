@@ -8,6 +8,10 @@ import "net/http"
 func refusingUnclearBodies(next http.Handler, refuse func(http.ResponseWriter, *failure)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isOld := !r.ProtoAtLeast(1, 1)
+		if r.RequestURI == "*" {
+			refuse(w, invalid("expected a path"))
+			return
+		}
 		if isOld || len(r.TransferEncoding) > 0 {
 			w.Header().Set("Connection", "close")
 		}

@@ -19,8 +19,8 @@ type front struct {
 
 func (s *server) front() http.Handler {
 	f := &front{answers: s.answers, bodies: s.bodies()}
-	if s.flags.TokenFile != "" && !s.flags.Front.Public {
-		f.tokens = &tokens{s.flags.TokenFile}
+	if !s.flags.Front.Public {
+		f.tokens = s.flags.tokens
 	}
 	options := append(s.flags.Front.options(), lambda.OnError(f.failed))
 	f.routes = routed(s.flags.Front.Route, lambda.Handler(s.host, *s.flags.HTTP, options...))

@@ -51,10 +51,7 @@ func (s *server) api(listener net.Listener, all ...routes) http.Handler {
 }
 
 func (s *server) guard(listener net.Listener) guard {
-	g := guard{crossOrigin: http.NewCrossOriginProtection(), logger: s.logger}
-	if s.flags.TokenFile != "" {
-		g.tokens = &tokens{s.flags.TokenFile}
-	}
+	g := guard{tokens: s.flags.tokens, crossOrigin: http.NewCrossOriginProtection(), logger: s.logger}
 	_, isTCP := listener.Addr().(*net.TCPAddr)
 	asksForCertificate := isSecured(listener) && s.flags.TLSClientCA != ""
 	g.checksHost = isTCP && g.tokens == nil && !asksForCertificate
@@ -111,7 +108,7 @@ func (s *server) workers(w http.ResponseWriter, _ *http.Request) {
 
 // reload answers when the new code serves, or why it does not. It goes on if the client goes away.
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
+	if hasBody(r) {
 		answerError(w, invalid("expected no body"))
 		return
 	}

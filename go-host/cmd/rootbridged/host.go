@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"os"
 	"time"
 
 	"rootbridge"
@@ -109,6 +110,9 @@ func (f *hostFlags) check() error {
 		if value <= 0 {
 			return usagef("expected --%s to be more than 0", flag)
 		}
+	}
+	if info, err := os.Stat(f.Dir); f.Dir != "" && (err != nil || !info.IsDir()) {
+		return usagef("expected --dir to be a folder, got %q", f.Dir)
 	}
 	if f.QueueLimit < 0 || f.Heartbeat < 0 || f.Concurrency < 0 || f.MinWorkers != nil && *f.MinWorkers < 0 {
 		return usagef("expected --queue-limit, --heartbeat, --concurrency and --min-workers to be at least 0")

@@ -46,6 +46,7 @@ func TestMalformedHTTPIsRefusedAndHarmsNobodyElse(t *testing.T) {
 		"a body shorter than its length": {call + "Connection: close\r\nContent-Length: 2\r\n\r\n", ""},
 		"a header over the limit":        {"GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", "431 Request Header Fields Too Large"},
 		"a path over the limit":          {"GET /" + strings.Repeat("x", 80<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n", "431 Request Header Fields Too Large"},
+		"OPTIONS of everything":          {"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "400 Bad Request"},
 		"a proxy's request":              {"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n", "400 Bad Request"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +169,7 @@ func TestBodiesOfAllRequestsTogetherAreBoundedByWhatHasArrived(t *testing.T) {
 
 func TestNoCallBeginsWhileAnswersThatNobodyTakesAreTooLarge(t *testing.T) {
 	t.Parallel()
-	calls, front := prepare(t, legacy), prepare(t, strings.Replace(api, "bytes: ", "'call/bytes': ", 1))
+	calls, front := prepare(t, legacy), prepare(t, api+"paths['call/bytes'] = () => ({ statusCode: 200, body: 'x'.repeat(6e6) });")
 	calls.start("--max-payload", "8MiB", "--max-in-flight", "8MiB")
 	front.start("--max-payload", "8MiB", "--max-in-flight", "8MiB", "--http", "handler", "--admin-listen", "unix:"+front.path("a.sock"))
 	for _, s := range []*sidecar{calls, front} {
@@ -177,7 +178,7 @@ func TestNoCallBeginsWhileAnswersThatNobodyTakesAreTooLarge(t *testing.T) {
 		if refused() {
 			t.Error("it is refused before there is any answer")
 		}
-		ask := "POST /call/bytes?n=6000000 HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n6000000"
+		ask := "POST /call/bytes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n6000000"
 		unread, other := s.send(ask), s.send(ask)
 		eventually(t, "no call begins", refused)
 		if got := s.ask("POST /call/nothing", ""); got.header.Get("Retry-After") == "" {
@@ -236,6 +237,9 @@ func TestUnknownPathsAndMethodsAreAnsweredInTheSameForm(t *testing.T) {
 	}
 	if got := s.ask("HEAD /healthz", ""); got.status != 200 || got.body != "" {
 		t.Errorf("HEAD: got %d %q", got.status, got.body)
+	}
+	if got, err := s.tryAsk(t.Context(), "POST /reload", io.MultiReader()); err != nil || got.status != 200 {
+		t.Errorf("a reload with an empty body in chunks: got %d %s, %v", got.status, got.body, err)
 	}
 	if got := s.ask("POST /reload", "x"); got.status != 400 {
 		t.Errorf("a reload with a body: got %d %s", got.status, got.body)

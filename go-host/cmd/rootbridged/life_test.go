@@ -4,8 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -237,4 +241,54 @@ func TestNoWorkerNeedRunWhileThereIsNothingToDo(t *testing.T) {
 	started := time.Now()
 	s.call("echo", "1", "1")
 	t.Logf("the first call took %v", time.Since(started))
+}
+
+func TestTheLogsReaderMayEndBeforeIt(t *testing.T) {
+	t.Parallel()
+	s := prepare(t, legacy)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell := underShell("exec 2>&3", command("serve", "--entry", s.entry, "--listen", s.listen, "--workers", "1", "--log-level", "debug"))
+	shell.ExtraFiles = []*os.File{writer}
+	s.startCommand(shell)
+	_ = writer.Close()
+	eventually(t, "it serves", func() bool { code, _, _ := s.run("check"); return code == 0 })
+	_ = reader.Close()
+	if got := s.ask("POST /call/nope", ""); got.status != 404 { // which is logged
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	s.call("echo", "1", "1")
+	if code := s.end(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestConnectionsThatNeverAskedForAnythingDoNotHoldUpTheEnd(t *testing.T) {
+	t.Parallel()
+	open := boundConnections(listenAnywhere(t), 10)
+	server := &http.Server{ConnState: open.See}
+	go func() { _ = server.Serve(open) }()
+	silent, err := net.Dial("tcp", open.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	eventually(t, "it is there", func() bool { open.mu.Lock(); defer open.mu.Unlock(); return open.open == 1 })
+	_ = open.Close()
+	_ = silent.SetReadDeadline(time.Now().Add(long))
+	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("it was not closed: %v", err)
+	}
+	_ = server.Close()
+}
+
+func listenAnywhere(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }

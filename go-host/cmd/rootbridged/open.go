@@ -23,7 +23,8 @@ func (l listeners) close() {
 // open listens, if whoever gets there may call.
 func (c *serveCommand) open(ctx context.Context, logger *slog.Logger) (listeners, error) {
 	if c.TokenFile != "" {
-		if err := (tokens{c.TokenFile}).check(); err != nil {
+		c.tokens = &tokens{file: c.TokenFile}
+		if err := c.tokens.check(); err != nil {
 			return listeners{}, usagef("--token-file: %w", err)
 		}
 	}

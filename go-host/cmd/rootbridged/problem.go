@@ -99,7 +99,7 @@ func optionsAsFlags(message string) string {
 	})
 }
 
-var callOptions = strings.NewReplacer("WithTimeout for one call", timeoutHeader, "WithConvention", "convention")
+var callOptions = strings.NewReplacer("the argument (rootbridge.Encoded) can't be encoded as", "the body is not valid as", "WithTimeout for one call", timeoutHeader, "WithConvention", "convention")
 
 func flagName(option string) string {
 	var name strings.Builder

@@ -20,6 +20,8 @@ type serveCommand struct {
 	HTTP  *string    `name:"http" placeholder:"METHOD" help:"Answer HTTP requests of every path by this Lambda handler, in place of /call; an empty METHOD is the one that --entry names."`
 	Front frontFlags `embed:"" prefix:"http-"`
 
+	tokens *tokens // of --token-file, if that is given, once it is open
+
 	Stacks    bool   `help:"Tell clients JavaScript stacks. Default: the log has them, clients don't."`
 	LogFormat string `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error. Refused requests are debug."`
@@ -40,7 +42,7 @@ type listenFlags struct {
 type limitFlags struct {
 	MaxTimeout        time.Duration `placeholder:"TIME" help:"Longest time that a client can ask for with Connect-Timeout-Ms. Default: --call-timeout."`
 	MaxConnections    int           `default:"2048" help:"Connections; those that have been idle longest make room. Should be more than calls that run and wait."`
-	MaxHeader         size          `default:"64KiB" help:"Largest header of a request."`
+	MaxHeader         size          `default:"64KiB" help:"Largest header of a request, its first line included; at least 8KiB."`
 	ReadHeaderTimeout time.Duration `default:"5s" help:"Longest time for a request's header to arrive."`
 	ReadTimeout       time.Duration `default:"30s" help:"Longest time for a body to arrive."`
 	WriteTimeout      time.Duration `default:"30s" help:"Longest time for a client to take an answer."`
@@ -109,6 +111,9 @@ func (c *serveCommand) boundConnections(files int, logger *slog.Logger) {
 	}
 }
 
+// minHeader is what requests with a cookie and a token still need.
+const minHeader = 8 << 10
+
 // warnOfFewConnections tells that probes can be kept out: calls that run or wait have a connection each.
 func (c *serveCommand) warnOfFewConnections(logger *slog.Logger) {
 	if calls := c.Workers*c.concurrency() + c.QueueLimit; calls >= c.MaxConnections && !c.hasAdmin() {
@@ -162,12 +167,15 @@ func (c *serveCommand) check() error {
 		return usagef("expected --max-timeout to be at least --call-timeout (%v), got %v", c.CallTimeout, c.MaxTimeout)
 	}
 	for flag, value := range map[string]int64{
-		"max-connections": int64(c.MaxConnections), "max-header": int64(c.MaxHeader), "read-header-timeout": int64(c.ReadHeaderTimeout),
+		"max-connections": int64(c.MaxConnections), "read-header-timeout": int64(c.ReadHeaderTimeout),
 		"read-timeout": int64(c.ReadTimeout), "write-timeout": int64(c.WriteTimeout), "idle-timeout": int64(c.IdleTimeout),
 	} {
 		if value <= 0 {
 			return usagef("expected --%s to be more than 0", flag)
 		}
+	}
+	if c.MaxHeader < minHeader {
+		return usagef("expected --max-header to be at least %v, got %v", size(minHeader), c.MaxHeader)
 	}
 	if c.ShutdownDelay < 0 {
 		return usagef("expected --shutdown-delay to be at least 0")

@@ -58,12 +58,15 @@ func (s *server) handler(listeners listeners) http.Handler {
 func (s *server) entrance(listener net.Listener, handler http.Handler) *entrance {
 	f := s.flags
 	e := &entrance{listener: listener, Server: &http.Server{
-		Handler:           handler,
+		Handler: handler,
+
+		DisableGeneralOptionsHandler: true,
+
 		ReadHeaderTimeout: f.ReadHeaderTimeout,
 		// Each answer has WriteTimeout of its own from when it is there. This is for those that nobody waits for.
 		WriteTimeout:   f.ReadTimeout + f.MaxTimeout + f.WriteTimeout,
 		IdleTimeout:    f.IdleTimeout,
-		MaxHeaderBytes: int(f.MaxHeader),
+		MaxHeaderBytes: int(f.MaxHeader) - headerSlack,
 		ErrorLog:       slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn),
 	}}
 	if see, ok := unsecured(listener).(*connections); ok {
@@ -71,6 +74,9 @@ func (s *server) entrance(listener net.Listener, handler http.Handler) *entrance
 	}
 	return e
 }
+
+// headerSlack is what net/http adds to MaxHeaderBytes.
+const headerSlack = 4 << 10
 
 func (s *server) bodies() *bodies {
 	return &bodies{max: int64(s.flags.MaxPayload), total: int64(s.flags.MaxInFlight), timeout: s.flags.ReadTimeout}

@@ -19,6 +19,7 @@ type signals struct {
 func catchSignals() *signals {
 	s := &signals{end: make(chan os.Signal, 2), reload: make(chan os.Signal, 1)}
 	signal.Notify(s.end, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // who reads the log may end before us; workers don't inherit this
 	if len(reloadSignals) > 0 {
 		signal.Notify(s.reload, reloadSignals...)
 	}
