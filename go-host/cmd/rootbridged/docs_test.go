@@ -37,7 +37,7 @@ func TestThePageShowsWhatItsExamplesReallyPrint(t *testing.T) {
 	s.write("legacy/index.js", blocks(text, "js")[0])
 	s.write("rootbridged", fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asCommand, absolute(t, os.Args[0])))
 	_ = os.Chmod(s.path("rootbridged"), 0o700)
-	env := append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"), "XDG_RUNTIME_DIR="+s.dir, "ROOTBRIDGED_DRAIN_TIMEOUT=100ms") // one call never ends
+	env := append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"), "XDG_RUNTIME_DIR="+s.dir, "ROOTBRIDGED_DRAIN_TIMEOUT=100ms", "GORACE=atexit_sleep_ms=0") // one call never ends
 	shell := func(line string) *exec.Cmd {
 		c := exec.Command("sh", "-c", line)
 		c.Dir, c.Env = s.dir, env
