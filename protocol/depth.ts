@@ -158,6 +158,7 @@ function checkExtension(bytes: Uint8Array, offset: number, size: number): void {
   const timestamp = type === 0xff && (size === 4 || size === 8 || size === 12);
   const nothing = type === 0 && size === 1;
   if (!(timestamp || nothing)) {
-    throw new Error(`extension ${type} with ${size} bytes: expected a timestamp or undefined`);
+    const signed = ((type ?? 0) << 24) >> 24;
+    throw new Error(`extension ${signed} with ${size} bytes: expected a timestamp or undefined`);
   }
 }

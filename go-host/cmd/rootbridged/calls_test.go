@@ -95,6 +95,7 @@ func TestEveryEndOfACallHasItsStatusAndItsErrorObject(t *testing.T) {
 		{strings.Repeat("a", 20_000), ``, nil, 400, "invalid_argument", "method name"},
 		{"echo", `{"a":`, nil, 400, "invalid_argument", "JSON"},
 		{"echo", "\xa1\xff", []string{"Content-Type: application/msgpack"}, 400, "invalid_argument", "the body is not valid as msgpack: the MessagePack value has text that is not UTF-8"},
+		{"echo", "\xd4\xff\x00", []string{"Content-Type: application/msgpack"}, 400, "invalid_argument", "extension -1 with 1 bytes"},
 		{"add?convention=args%zz", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
 		{"add?a=1;convention=args", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
 		{"add?conventoin=args", `[1]`, nil, 400, "invalid_argument", "nothing but convention=NAME"},
