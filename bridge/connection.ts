@@ -7,7 +7,7 @@ import {
   Kind,
   MAX_ERROR,
 } from "../protocol/frame.ts";
-import { encodeLog, type LogMeta } from "../protocol/message.ts";
+import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
 import type { Input } from "./input.ts";
 import { Buffer, min } from "./intrinsics.ts";
 import { Output } from "./output.ts";
@@ -99,6 +99,11 @@ export class Connection {
   /** Sends a reply with a payload that is encoded already. */
   reply(id: number, encoding: Encoding, payload: Uint8Array, reused: boolean): void {
     this.#output.frame(Kind.Reply, encoding, id, EMPTY, payload, reused);
+  }
+
+  /** Sends a reply of bytes whose type is known. */
+  replyBytes(id: number, payload: Uint8Array, contentType: string): void {
+    this.#output.frame(Kind.Reply, Encoding.Raw, id, encodeReply({ contentType }), payload);
   }
 
   /** Sends a reply of JSON text; returns false, and sends nothing, if it has more than `maxPayload` bytes. */

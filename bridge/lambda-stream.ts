@@ -10,7 +10,7 @@ import {
   nativeProcess,
   nativeThen,
 } from "./intrinsics.ts";
-import type { Ending, Invocation } from "./lambda.ts";
+import type { Ending, Invocation, Streamed } from "./lambda.ts";
 import { type Carried, fillContext } from "./lambda-context.ts";
 import { LambdaError } from "./lambda-error.ts";
 import { type Handler, isThenable, markStreaming, receiver } from "./lambda-handler.ts";
@@ -37,7 +37,8 @@ const HttpResponseStream = {
   /** Gives a response its status and headers. */
   from(stream: ResponseStream, prelude: Prelude): ResponseStream {
     stream.setContentType(PRELUDE_TYPE);
-    stream.prelude = parseJson(Buffer.from(stringifyJson(prelude) ?? "{}")) as Prelude;
+    const copy = parseJson(Buffer.from(stringifyJson(prelude) ?? "{}"));
+    stream.prelude = (copy ?? {}) as Prelude;
     return stream;
   },
 };
@@ -51,6 +52,7 @@ class ResponseStream extends Writable {
   readonly #chunks: Uint8Array[] = [];
   #size = 0;
   #isWritten = false;
+  #contentType: string | undefined;
 
   constructor(maxSize: number, onTooLarge: () => void) {
     super({ decodeStrings: true });
@@ -58,10 +60,11 @@ class ResponseStream extends Writable {
     this.#onTooLarge = onTooLarge;
   }
 
-  setContentType(_type: string): void {
+  setContentType(type: unknown): void {
     if (this.#isWritten) {
       throw new LambdaError("InvalidStreamingOperation", "Cannot set content-type, too late.");
     }
+    this.#contentType = typeof type === "string" ? type : undefined;
   }
 
   override write(chunk: unknown, encoding?: unknown, done?: unknown): boolean {
@@ -77,9 +80,15 @@ class ResponseStream extends Writable {
     done();
   }
 
-  /** All that was written. */
-  bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
+  /** All that was written. An HTTP response is as API Gateway takes it from a handler that does not stream. */
+  streamed(): Streamed {
+    const bytes = Buffer.concat(this.#chunks);
+    const { prelude } = this;
+    if (prelude === undefined) return { bytes, contentType: this.#contentType };
+    const text = readText(bytes);
+    const isText = Buffer.compare(Buffer.from(text), bytes) === 0;
+    const body = { body: isText ? text : base64(bytes), isBase64Encoded: !isText };
+    return { response: { ...prelude, statusCode: prelude["statusCode"] ?? 200, ...body } };
   }
 }
 
@@ -117,11 +126,20 @@ export class StreamInvocation implements Invocation {
       if ((await returned) !== undefined)
         this.#ending.late("Streaming handlers ignore return values.");
       await finished;
-      this.#ending.succeedWith(answerOf(this.#stream));
+      this.#ending.succeedWith(this.#stream.streamed());
     } catch (thrown) {
-      // What has ended has reached its client, on Lambda.
-      if (this.#stream.writableFinished) this.#ending.succeedWith(answerOf(this.#stream));
+      // What has ended reaches its client, on Lambda.
+      if (this.#stream.writableEnded) await this.#endAnyway(finished);
       this.#ending.fail(thrown);
+    }
+  }
+
+  async #endAnyway(finished: Promise<void>): Promise<void> {
+    try {
+      await finished;
+      this.#ending.succeedWith(this.#stream.streamed());
+    } catch {
+      // It was destroyed: the handler's own error says more.
     }
   }
 
@@ -138,14 +156,4 @@ export class StreamInvocation implements Invocation {
 
 function unfinished(): Error {
   return new Error("Response stream is not finished.");
-}
-
-/** Bytes, or an HTTP response as API Gateway takes it from a handler that does not stream. */
-function answerOf(stream: ResponseStream): unknown {
-  const bytes = stream.bytes();
-  const { prelude } = stream;
-  if (prelude === undefined) return bytes;
-  const text = readText(bytes);
-  const isText = Buffer.compare(Buffer.from(text), bytes) === 0;
-  return { ...prelude, body: isText ? text : base64(bytes), isBase64Encoded: !isText };
 }

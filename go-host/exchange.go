@@ -43,6 +43,7 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 		return e
 	}
 	defer answer.Recycle()
+	settings.reply.isOf(answer.Meta)
 	return h.take(answer, out)
 }
 

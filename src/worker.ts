@@ -144,7 +144,7 @@ export class Worker {
       const answer = (frame: Frame): void => {
         this.served = true;
         try {
-          request.repliedBy(this.generation.number, this.pid);
+          request.repliedBy(this.generation.number, this.pid, frame);
           resolve(request.take(frame));
         } catch (error) {
           reject(error);

@@ -62,6 +62,17 @@ func TestFaultsOfTheHandlerUnderAWSsEmulator(t *testing.T) {
 	eventually(t, "the last worker has ended", func() bool { return worker.Signal(syscall.Signal(0)) != nil })
 }
 
+func TestWhatAHandlerStreamsIsItsResultUnderAWSsEmulator(t *testing.T) {
+	t.Parallel()
+	e := startEmulator(t, "testdata/stream")
+	if got := e.invoke(t, `{}`); got != "Hello World" {
+		t.Errorf("bytes: got %s", got)
+	}
+	if got := e.invoke(t, `{"status":404}`); got != `{"statusCode":404,"body":"Hello World","isBase64Encoded":false}` {
+		t.Errorf("an HTTP response: got %s", got)
+	}
+}
+
 func TestCodeThatDoesNotLoadIsToldByAWSsEmulator(t *testing.T) {
 	t.Parallel()
 	got := startEmulator(t, "testdata/broken").invoke(t, `{}`)

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -64,28 +63,31 @@ func (f *front) answer(w http.ResponseWriter, r *http.Request, id string, t trac
 	if f.edit != nil {
 		f.edit(r, event)
 	}
-	result, err := f.call(r.Context(), event, id, t)
-	if err != nil {
+	result, contentType, err := f.call(r.Context(), event, id, t)
+	switch {
+	case err != nil:
 		return nil, err
+	case result.Codec == rootbridge.Raw:
+		return streamed(result.Bytes, contentType)
 	}
-	return f.parse(result)
+	return f.parse(result.Bytes)
 }
 
 // call invokes the handler. What it may not be told by options is how: with which convention, and where the reply is noted.
-func (f *front) call(ctx context.Context, event any, id string, t trace) (json.RawMessage, error) {
+func (f *front) call(ctx context.Context, event any, id string, t trace) (result rootbridge.Encoded, contentType string, err error) {
 	text, err := encode(event)
 	if err != nil {
-		return nil, err
+		return result, "", err
 	}
 	var reply rootbridge.Reply
-	var result json.RawMessage
+	result.Codec = rootbridge.JSON
 	options := append([]rootbridge.CallOption{
 		rootbridge.WithInvocation(rootbridge.Invocation{RequestID: id, TraceHeader: t.header}),
 	}, f.callOptions...)
 	options = append(options, rootbridge.WithConvention(rootbridge.Lambda), rootbridge.WithReply(&reply))
 	err = f.host.Call(ctx, f.method, text, &result, options...)
 	if rootbridge.CodeOf(err) == rootbridge.CodeTooLarge && reply.WorkerPID == 0 { // no worker has seen it
-		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Reason: "the event is too large", err: err}
+		return result, "", &Error{Status: http.StatusRequestEntityTooLarge, Reason: "the event is too large", err: err}
 	}
-	return result, err
+	return result, reply.ContentType, err
 }

@@ -874,6 +874,12 @@ export const cases: readonly Case[] = [
     new: [{ error: ["Error", "Streaming does not support non-async handlers."] }],
   },
   {
+    about: "a streaming handler that returns no promise, and has ended its stream",
+    handler: "streams.syncEnds",
+    old: [{ bytes: "x" }],
+    new: [{ bytes: "x" }],
+  },
+  {
     about: "a content type after the first bytes",
     handler: "streams.tooLate",
     old: [{ error: ["Runtime.InvalidStreamingOperation", "Cannot set content-type, too late."] }],

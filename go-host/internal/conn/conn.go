@@ -54,9 +54,10 @@ type Call struct {
 	// Size is the caller's to set before Send, and to read when the call has settled.
 	Size int
 
-	// The answer: a reply or error frame's kind, encoding and payload, or Err when the connection ended before it.
+	// The answer: a reply or error frame's kind, encoding, meta and payload, or Err when the connection ended before it.
 	Kind     frame.Kind
 	Encoding frame.Encoding
+	Meta     frame.ReplyMeta
 	Payload  []byte
 	Err      error
 
@@ -185,7 +186,21 @@ func (c *Conn) answer(f frame.Frame) {
 		return
 	}
 	call.Kind, call.Encoding, call.Payload = f.Kind, f.Encoding, f.Payload
+	if len(f.Meta) > 0 {
+		call.Meta = c.replyMeta(f)
+	}
 	call.Done <- Settled
+}
+
+func (c *Conn) replyMeta(f frame.Frame) frame.ReplyMeta {
+	if f.Kind != frame.Reply {
+		return frame.ReplyMeta{}
+	}
+	meta, err := frame.ParseReply(f.Meta)
+	if err != nil {
+		c.strays.Add(1)
+	}
+	return meta
 }
 
 // leave takes a worker's goaway: unless it goes on serving it gets no further calls, and those after last_id end as not
