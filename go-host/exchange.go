@@ -170,7 +170,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 		case err == nil:
 			return call, nil, true
 		case errors.Is(err, errAbandoned):
-			return nil, h.overdue(ctx, limit, slot.Resource, meta), true
+			return nil, h.overdue(ctx, limit, slot.Resource, call, meta), true
 		case !sent:
 			h.pool.Release(slot)
 		}
@@ -232,9 +232,12 @@ func (h *Host) overloaded() *Error {
 }
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
-func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
+func (h *Host) overdue(ctx context.Context, limit limit, w *worker, call *conn.Call, meta frame.CallMeta) *Error {
+	isCanceled := errors.Is(ctx.Err(), context.Canceled)
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
+	case isCanceled && meta.Lambda != nil:
+		w.endLater(call, limit, meta)
+	case isCanceled:
 		w.doubt() // a caller that goes away says nothing of the worker
 	case meta.Lambda != nil:
 		w.endEnvironment(meta)

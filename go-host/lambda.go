@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 )
 
@@ -23,7 +24,8 @@ import (
 //
 // As Options.Convention it makes the workers an environment like Lambda's: Entry may be a handler string such as
 // "src/app.handler", and the method "" is that handler; Concurrency is 1 by default; Options.Lambda sets the environment's
-// variables; an invocation whose time is over, or an error that nothing catches, ends its worker, and another is started.
+// variables; an invocation whose time is over, or an error that nothing catches, ends its worker, and another is started. One
+// whose caller goes away goes on until its time is over; its context's cancellation ends nothing but the wait.
 const Lambda Convention = "lambda"
 
 // LambdaOptions is what Lambda handlers see of their function in context and in environment variables. A variable in
@@ -146,6 +148,27 @@ func (o Options) invocationMeta(s callSettings) (*frame.InvocationMeta, *Error) 
 		RequestID: i.RequestID, FunctionARN: cmp.Or(i.FunctionARN, o.Lambda.FunctionARN), Trace: i.TraceHeader,
 		ClientContext: i.ClientContext, Identity: i.Identity, TenantID: i.TenantID,
 	}, nil
+}
+
+// longestInvocation is Lambda's: of an invocation without a bound.
+const longestInvocation = 15 * time.Minute
+
+// endLater gives an invocation whose caller has gone away its whole time, as Lambda does. A loop that does not turn is not waited
+// for.
+func (w *worker) endLater(call *conn.Call, limit limit, meta frame.CallMeta) {
+	if w.inspector != "" {
+		return
+	}
+	w.look()
+	left := longestInvocation
+	if !limit.first.IsZero() {
+		left = time.Until(limit.first)
+	}
+	time.AfterFunc(left, func() {
+		if w.conn.Forsake(call) {
+			w.endEnvironment(meta)
+		}
+	})
 }
 
 // endEnvironment ends a worker, which has an invocation whose time is over, as Lambda does. Another is started at once.

@@ -54,6 +54,9 @@ type Call struct {
 	// Size is the caller's to set before Send, and to read when the call has settled.
 	Size int
 
+	// Lasting is set before Send for a call that goes on when it is canceled: Quiet waits for it until Forsake.
+	Lasting bool
+
 	// The answer: a reply or error frame's kind, encoding, meta and payload, or Err when the connection ended before it.
 	Kind     frame.Kind
 	Encoding frame.Encoding
@@ -64,6 +67,7 @@ type Call struct {
 	id        uint32
 	offset    uint64 // of its frame among all bytes written; law: Conn.mu
 	abandoned bool   // nobody waits any more; law: Conn.mu
+	lingers   bool   // and Quiet does nevertheless; law: Conn.mu
 }
 
 var calls = sync.Pool{New: func() any { return &Call{Done: make(chan Signal, 1)} }}
@@ -107,7 +111,8 @@ type Conn struct {
 	calls   map[uint32]*Call
 	goaway  bool
 	waiting int           // calls in flight that somebody waits for
-	quiet   chan struct{} // if not nil, closed when waiting reaches 0
+	lasting int           // and that linger
+	quiet   chan struct{} // if not nil, closed when both reach 0
 	out     outbox
 	deadlines
 }
@@ -318,10 +323,25 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 		c.mu.Unlock()
 		return true
 	}
+	if call.Lasting && reason != reasonDeadline {
+		call.lingers = true
+		c.lasting++
+	}
 	c.abandonLocked(call)
 	id := call.id
 	c.mu.Unlock()
 	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason))
+	return true
+}
+
+// Forsake says that a lasting call that was abandoned has had its time. It returns false when the call has settled.
+func (c *Conn) Forsake(call *Call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls[call.id] != call {
+		return false
+	}
+	c.stopLastingLocked(call)
 	return true
 }
 
@@ -347,7 +367,7 @@ func (c *Conn) Goaway() {
 	c.write(frame.Goaway, 0, nil)
 }
 
-// Quiet returns a channel that is closed when nobody waits for a call any more.
+// Quiet returns a channel that is closed when nobody waits for a call any more, and none is lasting.
 func (c *Conn) Quiet() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -355,10 +375,7 @@ func (c *Conn) Quiet() <-chan struct{} {
 		c.quiet = make(chan struct{})
 	}
 	quiet := c.quiet
-	if c.waiting == 0 {
-		close(quiet)
-		c.quiet = nil
-	}
+	c.tellQuietLocked()
 	return quiet
 }
 
@@ -411,11 +428,24 @@ func (c *Conn) takeLocked(id uint32, call *Call) {
 	if !call.abandoned {
 		c.stopWaitingLocked()
 	}
+	c.stopLastingLocked(call)
 }
 
 func (c *Conn) stopWaitingLocked() {
 	c.waiting--
-	if c.waiting == 0 && c.quiet != nil {
+	c.tellQuietLocked()
+}
+
+func (c *Conn) stopLastingLocked(call *Call) {
+	if call.lingers {
+		call.lingers = false
+		c.lasting--
+		c.tellQuietLocked()
+	}
+}
+
+func (c *Conn) tellQuietLocked() {
+	if c.waiting+c.lasting == 0 && c.quiet != nil {
 		close(c.quiet)
 		c.quiet = nil
 	}
