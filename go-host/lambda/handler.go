@@ -18,8 +18,8 @@ import (
 // (rootbridge.ContextWithTraceID), else that of traceparent, else the request id.
 //
 // What goes wrong is answered as StatusOf says, with a body {"message": "..."} that tells nothing of the JavaScript, and
-// logged; OnError and ShowErrors change that. Timeouts and limits of connections and headers are those of http.Server: set
-// its ReadHeaderTimeout and ReadTimeout.
+// logged; OnError and ShowErrors change that. Other timeouts than WriteTimeout, and limits of connections and headers, are
+// those of http.Server: set its ReadHeaderTimeout and ReadTimeout.
 //
 // Handler panics if an option can't be used, as http.ServeMux does for patterns.
 func Handler(host *rootbridge.Host, method string, options ...Option) http.Handler {
@@ -40,6 +40,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := newTrace(r.Header)
 	r = r.WithContext(t.context(r.Context(), id))
 	answer, err := f.answer(w, r, id, t)
+	f.limitWriting(w)
 	switch {
 	case err == nil:
 		answer.write(w, r)
@@ -47,6 +48,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.onError(w, r, err)
 	default:
 		f.fail(w, r, id, err)
+	}
+}
+
+// limitWriting counts from now: how long the handler took is another matter. Afterwards net/http lifts the limit.
+func (f *front) limitWriting(w http.ResponseWriter) {
+	if f.writeTimeout > 0 {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(f.writeTimeout)) // what can't do it has no connection
 	}
 }
 

@@ -2,12 +2,14 @@ package lambda_test
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rootbridge"
 	"rootbridge/lambda"
@@ -99,5 +101,37 @@ func TestWhatIsStreamedIsBytesToThoseWhoInvoke(t *testing.T) {
 	}
 	if got, err := lambda.Function(host, "plain").Invoke(t.Context(), []byte("{}")); err != nil || string(got) != "Hello World" {
 		t.Errorf("a function: %q, %v", got, err)
+	}
+}
+
+func TestAClientThatDoesNotReadItsAnswerIsCutOffAndASlowHandlerIsNot(t *testing.T) {
+	t.Parallel()
+	const module = `export const large = async () => {
+		await new Promise((resolve) => setTimeout(resolve, 300));
+		return { statusCode: 200, body: 'a'.repeat(6_000_000) };
+	};`
+	handler := lambda.Handler(start(t, module), "large", lambda.WriteTimeout(200*time.Millisecond))
+	ended := make(chan struct{})
+	server := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		if r.URL.Path == "/unread" {
+			close(ended)
+		}
+	}))
+	if got := do(t, server, http.MethodGet, "/", ""); got.StatusCode != http.StatusOK || len(got.body) != 6_000_000 {
+		t.Errorf("%d with %d bytes", got.StatusCode, len(got.body))
+	}
+	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := connection.Write([]byte("GET /unread HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(long):
+		t.Error("its answer is written for ever")
 	}
 }

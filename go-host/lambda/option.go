@@ -1,8 +1,10 @@
 package lambda
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"rootbridge"
 )
@@ -24,6 +26,8 @@ type settings struct {
 	onError     func(http.ResponseWriter, *http.Request, error)
 	showsErrors bool
 	logger      *slog.Logger
+
+	writeTimeout time.Duration // negative for none
 }
 
 // gateway is what events say of the gateway that they seem to come from.
@@ -33,7 +37,7 @@ type gateway struct {
 }
 
 func newSettings(options []Option) settings {
-	s := settings{format: APIGatewayV2, gateway: gateway{stage: defaultStage}, logger: slog.Default()}
+	s := settings{format: APIGatewayV2, gateway: gateway{stage: defaultStage}, logger: slog.Default(), writeTimeout: defaultWriteTimeout}
 	for _, option := range options {
 		option(&s)
 	}
@@ -42,6 +46,15 @@ func newSettings(options []Option) settings {
 		s.maxBody = s.bodyLimit
 	}
 	return s
+}
+
+const defaultWriteTimeout = 30 * time.Second
+
+// WriteTimeout is how long a client may take to read an answer, from when it is there: then its connection is closed. Default 30 s,
+// which 0 is as well; negative means no bound but http.Server.WriteTimeout, which counts from the request's header on. A writer of
+// middleware's that http.ResponseController can't see through leaves it without effect.
+func WriteTimeout(d time.Duration) Option {
+	return func(s *settings) { s.writeTimeout = cmp.Or(d, defaultWriteTimeout) }
 }
 
 // Format says what events look like and which responses are understood. Default APIGatewayV2.
