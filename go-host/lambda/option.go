@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,6 +21,7 @@ type settings struct {
 	binaryTypes []string // nil for the format's own rule
 	gateway     gateway
 	pattern     string
+	headerNames map[string]string // from net/http's spelling
 	trustsProxy bool
 	edit        func(*http.Request, any)
 	callOptions []rootbridge.CallOption
@@ -110,6 +112,23 @@ func TargetGroup(arn string) Option {
 // rest of the path as it came, and "/" is "$default" with format 2.0.
 func Route(pattern string) Option {
 	return func(s *settings) { s.pattern = pattern }
+}
+
+// HeaderNames lists headers that events of APIGatewayV1 have in the spelling given, "X-GitHub-Event" for example. REST APIs pass
+// names on as the client has spelled them, which net/http does not keep: others come as in "X-Github-Event". The other formats
+// have names in lower case, as on AWS. Handler panics for what can't be the name of a header.
+func HeaderNames(names ...string) Option {
+	return func(s *settings) {
+		if s.headerNames == nil {
+			s.headerNames = make(map[string]string, len(names))
+		}
+		for _, name := range names {
+			if !isName(name) {
+				panic(fmt.Sprintf("lambda: expected the name of a header, got %q", name))
+			}
+			s.headerNames[http.CanonicalHeaderKey(name)] = name
+		}
+	}
 }
 
 // TrustProxy is for servers behind a proxy, which sets X-Forwarded-For, -Proto and -Port: they are passed on as they come,
