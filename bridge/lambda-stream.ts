@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { parseJson, stringifyJson } from "../protocol/codec.ts";
 import { append } from "../protocol/list.ts";
-import { base64, readText } from "../protocol/methods.ts";
+import { base64, indexOf, readText, subarray } from "../protocol/methods.ts";
 import {
   apply,
   Buffer,
@@ -18,6 +18,7 @@ import { type Handler, isThenable, markStreaming, receiver } from "./lambda-hand
 /** The status and headers of a streamed HTTP response. */
 type Prelude = Record<string, unknown>;
 
+const DELIMITER = "\0\0\0\0\0\0\0\0";
 const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
 
 /** Gives handlers the global `awslambda`, unless they have asked Lambda not to. */
@@ -46,6 +47,8 @@ const HttpResponseStream = {
 /** What a handler writes to. It keeps everything until the end: there are no streams to the host yet. */
 class ResponseStream extends Writable {
   prelude: Prelude | undefined;
+  /** Frameworks write a prelude of their own by it. */
+  _onBeforeFirstWrite?: (write: (chunk: unknown) => boolean) => void;
   /** Calls back when more than maxSize bytes were written. */
   readonly #onTooLarge: () => void;
   readonly #maxSize: number;
@@ -68,7 +71,10 @@ class ResponseStream extends Writable {
   }
 
   override write(chunk: unknown, encoding?: unknown, done?: unknown): boolean {
+    (chunk as { length?: unknown }).length; // Lambda's client looks, which null and undefined don't survive
+    const isFirst = !this.#isWritten;
     this.#isWritten = true;
+    if (isFirst) this._onBeforeFirstWrite?.((first) => super.write(first));
     const isData = typeof chunk === "string" || chunk instanceof Uint8Array;
     return super.write(isData ? chunk : stringifyJson(chunk), encoding as never, done as never);
   }
@@ -82,9 +88,13 @@ class ResponseStream extends Writable {
 
   /** All that was written. An HTTP response is as API Gateway takes it from a handler that does not stream. */
   streamed(): Streamed {
-    const bytes = Buffer.concat(this.#chunks);
-    const { prelude } = this;
-    if (prelude === undefined) return { bytes, contentType: this.#contentType };
+    const all = Buffer.concat(this.#chunks);
+    const contentType = this.#contentType;
+    const { prelude, bytes } =
+      this.prelude === undefined && contentType === PRELUDE_TYPE
+        ? splitPrelude(all)
+        : { prelude: this.prelude, bytes: all };
+    if (prelude === undefined) return { bytes, contentType };
     const text = readText(bytes);
     const isText = Buffer.compare(Buffer.from(text), bytes) === 0;
     const body = { body: isText ? text : base64(bytes), isBase64Encoded: !isText };
@@ -151,6 +161,18 @@ export class StreamInvocation implements Invocation {
   #refusal(): unknown {
     const text = "Streaming does not support non-async handlers.";
     return this.#ending.runtime === "nodejs24.x" ? new Error(text) : text;
+  }
+}
+
+/** What frameworks write that do without HttpResponseStream: a prelude of JSON, eight zero bytes, the body. */
+function splitPrelude(all: Buffer): { prelude: Prelude | undefined; bytes: Buffer } {
+  const end = indexOf(all, DELIMITER);
+  if (end < 0) return { prelude: undefined, bytes: all };
+  try {
+    const prelude = parseJson(subarray(all, 0, end)) as Prelude | null;
+    return { prelude: prelude ?? {}, bytes: Buffer.from(subarray(all, end + DELIMITER.length)) };
+  } catch {
+    return { prelude: undefined, bytes: all };
   }
 }
 
