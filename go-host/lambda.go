@@ -57,8 +57,11 @@ type LambdaOptions struct {
 	Region string
 
 	// Runtime is whose rules hold: "nodejs22.x", by which handlers may call back, or "nodejs24.x", by which only promises and
-	// returned values count. It need not be the version of Options.Node. Default "nodejs22.x".
+	// returned values count. It need not be the version of Options.Node. Default "nodejs22.x". AWS_EXECUTION_ENV names it, unless
+	// it is not set and the program has such a variable: then handlers see that, and the rules are those of the default.
 	Runtime string
+
+	executionEnv string
 }
 
 // The runtimes whose rules there are.
@@ -197,6 +200,10 @@ func taskRoot(dir string) string {
 // withLambdaDefaults fills in what invocations bring; the environment's other variables have defaults of their own.
 func (o Options) withLambdaDefaults() LambdaOptions {
 	l, e := o.Lambda, lambdaEnvironment{env: o.inherited(), own: o.Env}
+	if l.Runtime != "" {
+		l.executionEnv = executionEnv + l.Runtime
+	}
+	l.executionEnv = e.value("AWS_EXECUTION_ENV", l.executionEnv, executionEnv+lambdaRuntime22)
 	setDefault(&l.Runtime, lambdaRuntime22)
 	l.FunctionName = e.value("AWS_LAMBDA_FUNCTION_NAME", l.FunctionName, filepath.Base(taskRoot(o.folder())))
 	region := e.value("AWS_REGION", l.Region, "us-east-1")
@@ -204,13 +211,16 @@ func (o Options) withLambdaDefaults() LambdaOptions {
 	return l
 }
 
+// executionEnv is how AWS names a runtime in the environment, before its name.
+const executionEnv = "AWS_Lambda_"
+
 // environment returns env with the variables that Lambda sets. Those that are in own, the user's, stay.
 func (l LambdaOptions) environment(env, own []string, handler, dir string) []string {
 	e := lambdaEnvironment{env: env, own: own}
 	dir = taskRoot(dir)
 	e.always("LAMBDA_TASK_ROOT", dir)
 	e.always("_HANDLER", handler)
-	e.always("AWS_EXECUTION_ENV", "AWS_Lambda_"+l.Runtime)
+	e.always("AWS_EXECUTION_ENV", l.executionEnv)
 	e.always("TZ", ":UTC")
 	e.always("LANG", "en_US.UTF-8")
 	e.optional("AWS_REGION", l.Region, "")

@@ -177,6 +177,19 @@ func TestTheEnvironmentIsLambdas(t *testing.T) {
 	}
 }
 
+func TestTheProgramsOwnRuntimeIsSeenWhereNoneIsChosen(t *testing.T) {
+	t.Setenv("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs24.x")
+	for runtime, want := range map[string]string{"": "AWS_Lambda_nodejs24.x", "nodejs22.x": "AWS_Lambda_nodejs22.x"} {
+		host := task(t, "index.env", func(o *rootbridge.Options) { o.Lambda.Runtime = runtime })
+		if got := call[map[string]string](t, host, "", []string{"AWS_EXECUTION_ENV"}); got["AWS_EXECUTION_ENV"] != want {
+			t.Errorf("%q: %v", runtime, got)
+		}
+		if got := call[map[string]any](t, host, "handler", 1); got["event"] != 1.0 {
+			t.Errorf("by the rules of nodejs22.x a handler may call back: %v", got)
+		}
+	}
+}
+
 func TestWhatTheUserSetsOfTheEnvironmentStays(t *testing.T) {
 	t.Parallel()
 	host := task(t, "index.env", func(o *rootbridge.Options) {

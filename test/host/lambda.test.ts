@@ -143,6 +143,25 @@ describe("a host of a Lambda handler", { concurrency: 2 }, () => {
     assert.deepEqual(await own.call("", ["TZ", "_HANDLER", "HOME"]), env);
   });
 
+  test("shows the process's own runtime where none is chosen", async (t) => {
+    const own = process.env["AWS_EXECUTION_ENV"];
+    process.env["AWS_EXECUTION_ENV"] = "AWS_Lambda_nodejs24.x";
+    t.after(() => {
+      if (own === undefined) delete process.env["AWS_EXECUTION_ENV"];
+      else process.env["AWS_EXECUTION_ENV"] = own;
+    });
+    const lambda = { runtime: "nodejs22.x" } as const;
+    const names = ["AWS_EXECUTION_ENV"];
+    for (const [options, want] of [
+      [{}, "AWS_Lambda_nodejs24.x"],
+      [{ lambda }, "AWS_Lambda_nodejs22.x"],
+    ] as const) {
+      const host = await startTask(t, "index.env", options);
+      assert.deepEqual(await host.call("", names), { AWS_EXECUTION_ENV: want });
+      assert.deepEqual(await host.call("handler", 1), { event: 1 });
+    }
+  });
+
   test("runs one invocation at a time in a worker, unless told otherwise", async (t) => {
     const host = await startTask(t, "index.most");
     assert.deepEqual(await Promise.all([host.call(""), host.call(""), host.call("")]), [1, 1, 1]);
