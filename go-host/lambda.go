@@ -74,7 +74,7 @@ const (
 type Invocation struct {
 	RequestID     string          // context.awsRequestId; default: a new UUID
 	FunctionARN   string          // context.invokedFunctionArn; default: LambdaOptions.FunctionARN
-	TraceHeader   string          // an X-Ray trace header, in _X_AMZN_TRACE_ID while the handler runs
+	TraceHeader   string          // an X-Ray trace header, in _X_AMZN_TRACE_ID until the worker's next invocation starts
 	ClientContext json.RawMessage // context.clientContext
 	Identity      json.RawMessage // context.identity, from Cognito
 	TenantID      string          // context.tenantId

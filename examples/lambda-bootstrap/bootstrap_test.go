@@ -37,6 +37,9 @@ func TestFaultsOfTheHandlerUnderAWSsEmulator(t *testing.T) {
 	if custom := e.tell(t, "X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(`{"custom":{"tenant":"a"}}`))).Client; custom.Custom["tenant"] != "a" {
 		t.Errorf("the client context is %v", custom)
 	}
+	if identity := e.tell(t, "X-Amz-Cognito-Identity", `{"cognitoIdentityId":"i"}`).Identity; string(identity) != `{"cognitoIdentityId":"i"}` {
+		t.Errorf("the identity is %s", identity)
+	}
 	for _, fault := range []struct{ event, want string }{
 		{`{"do":"throw"}`, `{"errorMessage":"no","errorType":"RangeError","stackTrace":`},
 		{`{"do":"uncaught"}`, `{"errorMessage":"late","errorType":"TypeError","stackTrace":`},

@@ -114,6 +114,9 @@ func hasContent(status int) bool {
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	for name, values := range a.header {
+		if name == "Set-Cookie" { // each is another
+			values = append(header[name], values...)
+		}
 		header[name] = values
 	}
 	a.setLength(header, r.Method)

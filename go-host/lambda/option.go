@@ -89,7 +89,8 @@ func AccountID(id string) Option {
 	return func(s *settings) { s.gateway.accountID = id }
 }
 
-// APIID is requestContext.apiId. Default: the first label of the domain name, as on AWS.
+// APIID is requestContext.apiId. Default: the first label of the domain name, as on AWS; of an IP address what is before its first
+// dot, or all of it.
 func APIID(id string) Option {
 	return func(s *settings) { s.gateway.apiID = id }
 }
