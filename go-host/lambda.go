@@ -60,8 +60,6 @@ type LambdaOptions struct {
 	// returned values count. It need not be the version of Options.Node. Default "nodejs22.x". AWS_EXECUTION_ENV names it, unless
 	// it is not set and the program has such a variable: then handlers see that, and the rules are those of the default.
 	Runtime string
-
-	executionEnv string
 }
 
 // The runtimes whose rules there are.
@@ -200,10 +198,6 @@ func taskRoot(dir string) string {
 // withLambdaDefaults fills in what invocations bring; the environment's other variables have defaults of their own.
 func (o Options) withLambdaDefaults() LambdaOptions {
 	l, e := o.Lambda, lambdaEnvironment{env: o.inherited(), own: o.Env}
-	if l.Runtime != "" {
-		l.executionEnv = executionEnv + l.Runtime
-	}
-	l.executionEnv = e.value("AWS_EXECUTION_ENV", l.executionEnv, executionEnv+lambdaRuntime22)
 	setDefault(&l.Runtime, lambdaRuntime22)
 	l.FunctionName = e.value("AWS_LAMBDA_FUNCTION_NAME", l.FunctionName, filepath.Base(taskRoot(o.folder())))
 	region := e.value("AWS_REGION", l.Region, "us-east-1")
@@ -211,16 +205,23 @@ func (o Options) withLambdaDefaults() LambdaOptions {
 	return l
 }
 
-// executionEnv is how AWS names a runtime in the environment, before its name.
-const executionEnv = "AWS_Lambda_"
+// lambdaExecutionEnv is AWS_EXECUTION_ENV, as long as it is known whether Lambda.Runtime is set.
+func (o Options) lambdaExecutionEnv() string {
+	const prefix = "AWS_Lambda_"
+	if o.Lambda.Runtime != "" {
+		return prefix + o.Lambda.Runtime
+	}
+	e := lambdaEnvironment{env: o.inherited(), own: o.Env}
+	return e.value("AWS_EXECUTION_ENV", "", prefix+lambdaRuntime22)
+}
 
-// environment returns env with the variables that Lambda sets. Those that are in own, the user's, stay.
-func (l LambdaOptions) environment(env, own []string, handler, dir string) []string {
-	e := lambdaEnvironment{env: env, own: own}
+// lambdaEnvironment returns env with the variables that Lambda sets. Those that are in Env, the user's, stay.
+func (o Options) lambdaEnvironment(env []string, dir string) []string {
+	l, e := o.Lambda, lambdaEnvironment{env: env, own: o.Env}
 	dir = taskRoot(dir)
 	e.always("LAMBDA_TASK_ROOT", dir)
-	e.always("_HANDLER", handler)
-	e.always("AWS_EXECUTION_ENV", l.executionEnv)
+	e.always("_HANDLER", o.handler)
+	e.always("AWS_EXECUTION_ENV", o.executionEnv)
 	e.always("TZ", ":UTC")
 	e.always("LANG", "en_US.UTF-8")
 	e.optional("AWS_REGION", l.Region, "")
@@ -236,7 +237,7 @@ func (l LambdaOptions) environment(env, own []string, handler, dir string) []str
 	e.optional("AWS_LAMBDA_LOG_STREAM_NAME", l.LogStream, logStream(version))
 	e.optional("AWS_LAMBDA_INITIALIZATION_TYPE", "", "on-demand")
 	e.optional("AWS_XRAY_CONTEXT_MISSING", "", "LOG_ERROR")
-	return append(e.env, own...)
+	return append(e.env, o.Env...)
 }
 
 // lambdaEnvironment gathers variables.

@@ -154,7 +154,8 @@ type Options struct {
 	// Payloads and environment values are never logged. Default slog.Default().
 	Logger *slog.Logger
 
-	handler string // Entry, where that is a Lambda handler string; Entry is empty then
+	handler      string // Entry, where that is a Lambda handler string; Entry is empty then
+	executionEnv string // of workers with the convention Lambda
 }
 
 // Codec is how arguments and results are encoded. docs/values.md has what each value becomes.
@@ -220,6 +221,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o, err := o.resolveEntry()
 	if err == nil && o.isLambda() {
+		o.executionEnv = o.lambdaExecutionEnv()
 		o.Lambda = o.withLambdaDefaults()
 	}
 	return o, err
