@@ -12,10 +12,11 @@ import (
 // with the convention rootbridge.Lambda, whatever the host's own is.
 //
 // A request becomes an event of the Format, and the handler's result the response. Body and result are held in memory:
-// nothing is streamed. When the client goes away the call is canceled. context.awsRequestId and the event's requestId are a
-// new UUID, which is also the response's Apigw-Requestid or X-Amzn-Requestid. Handler takes X-Amzn-Trace-Id and traceparent
-// from the request, or makes the former, and gives both to the call; its trace id is that of the request's context
-// (rootbridge.ContextWithTraceID), else that of traceparent, else the request id.
+// nothing is streamed. When the client goes away the call is canceled, and the invocation goes on as rootbridge.Lambda says.
+// context.awsRequestId and the event's requestId are a new UUID, which is also the response's Apigw-Requestid or
+// X-Amzn-Requestid. Handler takes X-Amzn-Trace-Id and traceparent from the request, or makes the former, and gives both to the
+// call; its trace id is that of the request's context (rootbridge.ContextWithTraceID), else that of traceparent, else the
+// request id.
 //
 // What goes wrong is answered as StatusOf says, with a body {"message": "..."} that tells nothing of the JavaScript, and
 // logged; OnError and ShowErrors change that. Other timeouts than WriteTimeout, and limits of connections and headers, are
