@@ -1,8 +1,8 @@
 import { type ErrorObject, encodeError } from "../protocol/error.ts";
 import {
   Encoding,
-  type Frame,
   FrameError,
+  type FrameInPlace,
   FrameReader,
   Kind,
   MAX_ERROR,
@@ -15,7 +15,7 @@ import { Output } from "./output.ts";
 /** What a Connection tells. */
 export interface ConnectionHandlers {
   /** A frame; its views are valid only during the call. */
-  onFrame(frame: Frame): void;
+  onFrame(frame: FrameInPlace): void;
   /** The host broke the framing: nothing more is read. */
   onBroken(error: FrameError): void;
   /** The host is gone. */
