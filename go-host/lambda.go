@@ -131,14 +131,11 @@ func handlerModule(dir, handler string) string {
 	return ""
 }
 
-// invocationMeta is what a call carries, or nil for none.
-func (o Options) invocationMeta(s callSettings) (*frame.InvocationMeta, *Error) {
-	if s.convention != Lambda {
-		return nil, nil
-	}
+// invocationMeta is what an invocation carries. given may be nil.
+func (l LambdaOptions) invocationMeta(given *Invocation) (*frame.InvocationMeta, *Error) {
 	var i Invocation
-	if s.invocation != nil {
-		i = *s.invocation
+	if given != nil {
+		i = *given
 	}
 	for name, text := range map[string]json.RawMessage{"ClientContext": i.ClientContext, "Identity": i.Identity} {
 		if len(text) > 0 && !json.Valid(text) {
@@ -146,7 +143,7 @@ func (o Options) invocationMeta(s callSettings) (*frame.InvocationMeta, *Error) 
 		}
 	}
 	return &frame.InvocationMeta{
-		RequestID: i.RequestID, FunctionARN: cmp.Or(i.FunctionARN, o.Lambda.FunctionARN), Trace: i.TraceHeader,
+		RequestID: i.RequestID, FunctionARN: cmp.Or(i.FunctionARN, l.FunctionARN), Trace: i.TraceHeader,
 		ClientContext: i.ClientContext, Identity: i.Identity, TenantID: i.TenantID,
 	}, nil
 }

@@ -149,7 +149,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestEveryOptionOfTheHostThatMakesSenseIsAFlag(t *testing.T) {
 	t.Parallel()
 	flags := flagsOf(t, "serve")
-	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal", "Lambda"} // signals are always on
+	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal", "Lambda", "JSON"} // signals are always on
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[rootbridge.Options]()) {
 		flag := "--" + strings.TrimSuffix(flagName(field.Name), "s")
 		if field.IsExported() && !flags[flag] && !flags[flag+"s"] && !slices.Contains(elsewhere, field.Name) {

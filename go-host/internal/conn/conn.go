@@ -108,7 +108,7 @@ type Conn struct {
 	mu      sync.Mutex
 	err     error // why the connection has ended, or nil
 	lastID  uint32
-	calls   map[uint32]*Call
+	calls   inFlight
 	goaway  bool
 	waiting int           // calls in flight that somebody waits for
 	lasting int           // and that linger
@@ -119,7 +119,7 @@ type Conn struct {
 
 // New returns a connection that writes to w. Nothing is read until Serve is called.
 func New(w io.Writer, maxPayload int, handler Handler) *Conn {
-	c := &Conn{handler: handler, maxPayload: maxPayload, calls: make(map[uint32]*Call)}
+	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight()}
 	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
 	return c
 }
@@ -175,13 +175,13 @@ func (c *Conn) dispatch(f frame.Frame) error {
 // answer settles the call with the frame's id. An answer that nobody waits for is dropped and counted.
 func (c *Conn) answer(f frame.Frame) {
 	c.mu.Lock()
-	call, ok := c.calls[f.ID]
-	if !ok {
+	call := c.calls.get(f.ID)
+	if call == nil {
 		c.mu.Unlock()
 		c.strays.Add(1)
 		return
 	}
-	c.takeLocked(f.ID, call)
+	c.takeLocked(call)
 	c.mu.Unlock()
 	c.answered.Add(1)
 	c.handler.Settled(call)
@@ -222,9 +222,9 @@ func (c *Conn) leave(meta []byte) error {
 	c.mu.Lock()
 	c.goaway = true
 	var unstarted []*Call
-	for id, call := range c.calls {
-		if goaway.LastID != nil && isAfter(id, *goaway.LastID) {
-			c.takeLocked(id, call)
+	for call := range c.calls.all() {
+		if goaway.LastID != nil && isAfter(call.id, *goaway.LastID) {
+			c.takeLocked(call)
 			unstarted = append(unstarted, call)
 		}
 	}
@@ -281,7 +281,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 		return err
 	}
 	call.id = c.nextIDLocked()
-	c.calls[call.id] = call
+	c.calls.add(call)
 	c.waiting++
 	call.offset = c.out.queued
 	c.watchLocked(call)
@@ -304,7 +304,7 @@ func (c *Conn) closedLocked() error {
 func (c *Conn) nextIDLocked() uint32 {
 	for {
 		c.lastID = c.lastID%frame.MaxCallID + 1
-		if _, taken := c.calls[c.lastID]; !taken {
+		if c.calls.get(c.lastID) == nil {
 			return c.lastID
 		}
 	}
@@ -315,7 +315,7 @@ func (c *Conn) nextIDLocked() uint32 {
 // be touched again.
 func (c *Conn) Abandon(call *Call, reason string) bool {
 	c.mu.Lock()
-	if c.calls[call.id] != call {
+	if c.calls.get(call.id) != call {
 		c.mu.Unlock()
 		return false
 	}
@@ -338,7 +338,7 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 func (c *Conn) Forsake(call *Call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calls[call.id] != call {
+	if c.calls.get(call.id) != call {
 		return false
 	}
 	c.stopLastingLocked(call)
@@ -392,7 +392,7 @@ func (c *Conn) Strays() uint64 { return c.strays.Load() }
 func (c *Conn) InFlight() (waiting, abandoned int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waiting, len(c.calls) - c.waiting
+	return c.waiting, c.calls.count - c.waiting
 }
 
 // Fail ends the connection: every call in flight, and every later Send, fails with err; those of which nothing was sent fail
@@ -405,8 +405,8 @@ func (c *Conn) Fail(err error) {
 	}
 	c.err = err
 	var sent, unsent []*Call
-	for id, call := range c.calls {
-		c.takeLocked(id, call)
+	for call := range c.calls.all() {
+		c.takeLocked(call)
 		if call.offset >= c.out.taken {
 			unsent = append(unsent, call)
 		} else {
@@ -423,8 +423,8 @@ func (c *Conn) Fail(err error) {
 }
 
 // takeLocked makes a call leave the connection. From then on its abandoned field does not change.
-func (c *Conn) takeLocked(id uint32, call *Call) {
-	delete(c.calls, id)
+func (c *Conn) takeLocked(call *Call) {
+	c.calls.remove(call)
 	if !call.abandoned {
 		c.stopWaitingLocked()
 	}
