@@ -11,11 +11,12 @@ SOAK_CALLS ?= 1000000
 
 NATIVE := test/fixtures/native
 RIC := test/fixtures/lambda
+BENCH := go-host/bench
 LOCKS := */legacy/package-lock.json */legacy/*/package-lock.json */dynamodb/package-lock.json
 TOOLS := $(CURDIR)/.tools
 RIE := $(TOOLS)/aws-lambda-rie-1.170.0/aws-lambda-rie
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
-MODULES := go-host go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
+MODULES := go-host go-host/bench go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
 
 # Node 24 and the tools of package.json come first on the path of a recipe.
 DEV := PATH="$(CURDIR)/node_modules/.bin:$$PATH"
@@ -65,7 +66,7 @@ test-ts: require node_modules/.stamp examples
 	$(DEV) NODE_COMPILE_CACHE="$(CURDIR)/node_modules/.cache/node" node --test --test-timeout=120000 --test-concurrency=$(JOBS) 'test/**/*.test.ts'
 
 .PHONY: test-go
-test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stamp $(RIC)/http/node_modules/.stamp
+test-go: require node_modules/.stamp examples bench-node $(NATIVE)/sharp/node_modules/.stamp $(RIC)/http/node_modules/.stamp
 	@[ -n "$(RACE)" ] || echo "no C compiler: Go tests run without the race detector"
 	@$(MAKE) --no-print-directory rie || echo "the tests that need it are skipped"
 	$(DEV) go test $(RACE) $(patsubst %,./%/...,$(MODULES))
@@ -74,11 +75,12 @@ test-go: require node_modules/.stamp examples $(NATIVE)/sharp/node_modules/.stam
 check: check-ts check-package check-go ## types, format, lint, unused code, stale files
 
 .PHONY: check-ts
-check-ts: require node_modules/.stamp
+check-ts: require node_modules/.stamp $(BENCH)/node_modules/.stamp
 	$(DEV) tsc
 	$(DEV) biome ci --error-on-warnings --colors=off
 	$(DEV) knip
 	$(DEV) node scripts/build-worker.ts --check
+	$(DEV) node $(BENCH)/node/report.ts --check
 
 .PHONY: check-package
 check-package: require node_modules/.stamp
@@ -119,7 +121,32 @@ $(RIE): scripts/rie.sh
 	@sh scripts/rie.sh $@
 
 .PHONY: bench
-bench: require node_modules/.stamp ## benchmarks of both languages (BENCHTIME=1s)
+bench: bench-build ## compare with other ways to call JavaScript from Go, about 5 minutes
+	@cd $(BENCH) && $(DEV) build/bench --out build/results.json
+
+.PHONY: bench-full
+bench-full: bench-build ## the same at length, about an hour, and make docs/benchmarks.md of it
+	@cd $(BENCH) && $(DEV) build/bench --full --out ../../docs/benchmarks/results.json
+	@$(MAKE) --no-print-directory bench-report
+
+.PHONY: bench-report
+bench-report: require node_modules/.stamp $(BENCH)/node_modules/.stamp ## tables and charts of docs/benchmarks.md
+	@$(DEV) node $(BENCH)/node/report.ts
+
+.PHONY: bench-guard
+bench-guard: bench-build ## fail if Rootbridge has become slow, a few seconds
+	@cd $(BENCH) && $(DEV) build/bench guard
+
+.PHONY: bench-build
+bench-build: bench-node
+	@cd $(BENCH) && go build -o build/bench .
+
+.PHONY: bench-node
+bench-node: require node_modules/.stamp $(BENCH)/node_modules/.stamp
+	@$(DEV) node $(BENCH)/node/build.ts
+
+.PHONY: microbench
+microbench: require node_modules/.stamp ## benchmarks of single parts, of both languages (BENCHTIME=1s)
 	cd go-host && $(DEV) go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	@set -e; for file in test/bench/*.bench.ts; do echo $$file; $(DEV) node $$file; done
 

@@ -66,10 +66,25 @@ export class FrameAnswers implements LambdaAnswers {
     else this.error(call, this.#tooLarge(call));
   }
 
+  typedBytes(call: Call, bytes: Uint8Array, contentType: string): void {
+    if (call.answered) return;
+    if (bytes.length > this.maxPayload) {
+      this.error(call, this.#tooLarge(call));
+      return;
+    }
+    this.#connection.replyBytes(call.id, bytes, contentType);
+    this.#answered(call);
+  }
+
   error(call: Call, error: ErrorObject): void {
     if (call.answered) return;
     this.#connection.sendError(call.id, error);
     this.#answered(call);
+  }
+
+  /** When nothing is running any more, whoever waits gets his answer at once. */
+  pause(): void {
+    if (this.inFlight === 0) this.#connection.flush();
   }
 
   late(call: Call, what: string): void {

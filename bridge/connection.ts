@@ -1,13 +1,13 @@
 import { type ErrorObject, encodeError } from "../protocol/error.ts";
 import {
   Encoding,
-  type Frame,
   FrameError,
+  type FrameInPlace,
   FrameReader,
   Kind,
   MAX_ERROR,
 } from "../protocol/frame.ts";
-import { encodeLog, type LogMeta } from "../protocol/message.ts";
+import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
 import type { Input } from "./input.ts";
 import { Buffer, min } from "./intrinsics.ts";
 import { Output } from "./output.ts";
@@ -15,7 +15,7 @@ import { Output } from "./output.ts";
 /** What a Connection tells. */
 export interface ConnectionHandlers {
   /** A frame; its views are valid only during the call. */
-  onFrame(frame: Frame): void;
+  onFrame(frame: FrameInPlace): void;
   /** The host broke the framing: nothing more is read. */
   onBroken(error: FrameError): void;
   /** The host is gone. */
@@ -99,6 +99,11 @@ export class Connection {
   /** Sends a reply with a payload that is encoded already. */
   reply(id: number, encoding: Encoding, payload: Uint8Array, reused: boolean): void {
     this.#output.frame(Kind.Reply, encoding, id, EMPTY, payload, reused);
+  }
+
+  /** Sends a reply of bytes whose type is known. */
+  replyBytes(id: number, payload: Uint8Array, contentType: string): void {
+    this.#output.frame(Kind.Reply, Encoding.Raw, id, encodeReply({ contentType }), payload);
   }
 
   /** Sends a reply of JSON text; returns false, and sends nothing, if it has more than `maxPayload` bytes. */

@@ -22,6 +22,8 @@ import { describeThrown } from "./thrown.ts";
 export interface Answers {
   result(call: Call, value: unknown): void;
   error(call: Call, error: ErrorObject): void;
+  /** Nothing more comes in this turn of a promise, and the stack is empty. */
+  pause(): void;
   /** Something happened after the answer: worth a warning, nothing more. */
   late(call: Call, what: string): void;
 }
@@ -145,7 +147,9 @@ export class Invoker {
   }
 
   #fulfilled(call: Call, result: unknown): void {
-    if (!call.answered) this.#answers.result(call, result);
+    if (call.answered) return;
+    this.#answers.result(call, result);
+    this.#answers.pause();
   }
 
   #thrown(call: Call, thrown: unknown): void {

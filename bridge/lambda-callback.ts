@@ -76,16 +76,16 @@ export class CallbackInvocation implements Invocation {
     followed.catch(fail as Finish);
   }
 
-  /** One that throws, because its result has no JSON form, leaves it to the next to end the invocation. */
+  /** One that throws, because its result has no JSON form, leaves it to the next to end the invocation. Its length is 0. */
   #once(finish: Finish): Finish {
-    return (first, second) => {
+    return (...given) => {
       if (this.#isFinished) {
         this.#ending.late(
           "ended again: only the first of callback, succeed, fail, done and promise counts",
         );
         return;
       }
-      finish(first, second);
+      finish(given[0], given[1]);
       this.#isFinished = true;
     };
   }

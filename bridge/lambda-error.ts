@@ -25,8 +25,8 @@ export function withoutFrames<Made extends Error>(error: Made): Made {
   return error;
 }
 
-/** Characters kept of a message. */
-const MAX_MESSAGE = 8_192;
+/** Characters kept of a message: Lambda keeps all. */
+const MAX_MESSAGE = 32_768;
 /** Lambda's words for an error that can't be read. */
 const UNREADABLE = [
   "handled",

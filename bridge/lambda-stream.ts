@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { parseJson, stringifyJson } from "../protocol/codec.ts";
 import { append } from "../protocol/list.ts";
-import { base64, readText } from "../protocol/methods.ts";
+import { base64, indexOf, readText, subarray } from "../protocol/methods.ts";
 import {
   apply,
   Buffer,
@@ -10,7 +10,7 @@ import {
   nativeProcess,
   nativeThen,
 } from "./intrinsics.ts";
-import type { Ending, Invocation } from "./lambda.ts";
+import type { Ending, Invocation, Streamed } from "./lambda.ts";
 import { type Carried, fillContext } from "./lambda-context.ts";
 import { LambdaError } from "./lambda-error.ts";
 import { type Handler, isThenable, markStreaming, receiver } from "./lambda-handler.ts";
@@ -18,6 +18,7 @@ import { type Handler, isThenable, markStreaming, receiver } from "./lambda-hand
 /** The status and headers of a streamed HTTP response. */
 type Prelude = Record<string, unknown>;
 
+const DELIMITER = "\0\0\0\0\0\0\0\0";
 const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
 
 /** Gives handlers the global `awslambda`, unless they have asked Lambda not to. */
@@ -37,7 +38,8 @@ const HttpResponseStream = {
   /** Gives a response its status and headers. */
   from(stream: ResponseStream, prelude: Prelude): ResponseStream {
     stream.setContentType(PRELUDE_TYPE);
-    stream.prelude = parseJson(Buffer.from(stringifyJson(prelude) ?? "{}")) as Prelude;
+    const copy = parseJson(Buffer.from(stringifyJson(prelude) ?? "{}"));
+    stream.prelude = (copy ?? {}) as Prelude;
     return stream;
   },
 };
@@ -45,12 +47,15 @@ const HttpResponseStream = {
 /** What a handler writes to. It keeps everything until the end: there are no streams to the host yet. */
 class ResponseStream extends Writable {
   prelude: Prelude | undefined;
+  /** Frameworks write a prelude of their own by it. */
+  _onBeforeFirstWrite?: (write: (chunk: unknown) => boolean) => void;
   /** Calls back when more than maxSize bytes were written. */
   readonly #onTooLarge: () => void;
   readonly #maxSize: number;
   readonly #chunks: Uint8Array[] = [];
   #size = 0;
   #isWritten = false;
+  #contentType: string | undefined;
 
   constructor(maxSize: number, onTooLarge: () => void) {
     super({ decodeStrings: true });
@@ -58,14 +63,18 @@ class ResponseStream extends Writable {
     this.#onTooLarge = onTooLarge;
   }
 
-  setContentType(_type: string): void {
+  setContentType(type: unknown): void {
     if (this.#isWritten) {
       throw new LambdaError("InvalidStreamingOperation", "Cannot set content-type, too late.");
     }
+    this.#contentType = typeof type === "string" ? type : undefined;
   }
 
   override write(chunk: unknown, encoding?: unknown, done?: unknown): boolean {
+    (chunk as { length?: unknown }).length; // Lambda's client looks, which null and undefined don't survive
+    const isFirst = !this.#isWritten;
     this.#isWritten = true;
+    if (isFirst) this._onBeforeFirstWrite?.((first) => super.write(first));
     const isData = typeof chunk === "string" || chunk instanceof Uint8Array;
     return super.write(isData ? chunk : stringifyJson(chunk), encoding as never, done as never);
   }
@@ -77,9 +86,19 @@ class ResponseStream extends Writable {
     done();
   }
 
-  /** All that was written. */
-  bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
+  /** All that was written. An HTTP response is as API Gateway takes it from a handler that does not stream. */
+  streamed(): Streamed {
+    const all = Buffer.concat(this.#chunks);
+    const contentType = this.#contentType;
+    const { prelude, bytes } =
+      this.prelude === undefined && contentType === PRELUDE_TYPE
+        ? splitPrelude(all)
+        : { prelude: this.prelude, bytes: all };
+    if (prelude === undefined) return { bytes, contentType };
+    const text = readText(bytes);
+    const isText = Buffer.compare(Buffer.from(text), bytes) === 0;
+    const body = { body: isText ? text : base64(bytes), isBase64Encoded: !isText };
+    return { response: { ...prelude, statusCode: prelude["statusCode"] ?? 200, ...body } };
   }
 }
 
@@ -117,11 +136,20 @@ export class StreamInvocation implements Invocation {
       if ((await returned) !== undefined)
         this.#ending.late("Streaming handlers ignore return values.");
       await finished;
-      this.#ending.succeedWith(answerOf(this.#stream));
+      this.#ending.succeedWith(this.#stream.streamed());
     } catch (thrown) {
-      // What has ended has reached its client, on Lambda.
-      if (this.#stream.writableFinished) this.#ending.succeedWith(answerOf(this.#stream));
+      // What has ended reaches its client, on Lambda.
+      if (this.#stream.writableEnded) await this.#endAnyway(finished);
       this.#ending.fail(thrown);
+    }
+  }
+
+  async #endAnyway(finished: Promise<void>): Promise<void> {
+    try {
+      await finished;
+      this.#ending.succeedWith(this.#stream.streamed());
+    } catch {
+      // It was destroyed: the handler's own error says more.
     }
   }
 
@@ -136,16 +164,18 @@ export class StreamInvocation implements Invocation {
   }
 }
 
-function unfinished(): Error {
-  return new Error("Response stream is not finished.");
+/** What frameworks write that do without HttpResponseStream: a prelude of JSON, eight zero bytes, the body. */
+function splitPrelude(all: Buffer): { prelude: Prelude | undefined; bytes: Buffer } {
+  const end = indexOf(all, DELIMITER);
+  if (end < 0) return { prelude: undefined, bytes: all };
+  try {
+    const prelude = parseJson(subarray(all, 0, end)) as Prelude | null;
+    return { prelude: prelude ?? {}, bytes: Buffer.from(subarray(all, end + DELIMITER.length)) };
+  } catch {
+    return { prelude: undefined, bytes: all };
+  }
 }
 
-/** Bytes, or an HTTP response as API Gateway takes it from a handler that does not stream. */
-function answerOf(stream: ResponseStream): unknown {
-  const bytes = stream.bytes();
-  const { prelude } = stream;
-  if (prelude === undefined) return bytes;
-  const text = readText(bytes);
-  const isText = Buffer.compare(Buffer.from(text), bytes) === 0;
-  return { ...prelude, body: isText ? text : base64(bytes), isBase64Encoded: !isText };
+function unfinished(): Error {
+  return new Error("Response stream is not finished.");
 }

@@ -25,6 +25,8 @@ import { keepListening } from "./listeners.ts";
 export interface LambdaAnswers extends Answers {
   /** A result that is JSON text already. */
   text(call: Call, json: string): void;
+  /** Bytes whose type is known. */
+  typedBytes(call: Call, bytes: Uint8Array, contentType: string): void;
   /** Largest payload that the host accepts, in bytes. */
   readonly maxPayload: number;
 }
@@ -46,14 +48,19 @@ export interface Invocation {
   readonly holdsLoop: boolean;
 }
 
+/** What a handler has streamed: bytes, of a type if it has set one, or an HTTP response. */
+export type Streamed =
+  | { readonly bytes: Uint8Array; readonly contentType: string | undefined }
+  | { readonly response: Record<string, unknown> };
+
 /** How an invocation ends. */
 export interface Ending {
   readonly call: Call;
   readonly runtime: LambdaRuntime;
   /** Throws an Error, as Lambda's client does, for a result that has no JSON form. */
   succeed(result: unknown): void;
-  /** Sends bytes, or an HTTP response that was streamed. */
-  succeedWith(streamed: unknown): void;
+  /** Sends bytes, or an HTTP response, that were streamed. */
+  succeedWith(streamed: Streamed): void;
   fail(thrown: unknown): void;
   /** What was streamed is more than the host accepts. */
   tooLarge(): void;
@@ -123,7 +130,7 @@ export class Lambda {
       runtime: this.#runtime,
       succeed: (result) => this.#succeed(call, result),
       succeedWith: (streamed) => {
-        if (!call.answered) this.#answers.result(call, streamed);
+        if (!call.answered) this.#answerStreamed(call, streamed);
         this.#ended(call);
       },
       fail: (thrown) => {
@@ -145,6 +152,12 @@ export class Lambda {
     if (isTooLarge(text)) this.#answers.error(call, tooLarge());
     else this.#answers.text(call, text);
     this.#ended(call);
+  }
+
+  #answerStreamed(call: Call, streamed: Streamed): void {
+    if ("response" in streamed) this.#answers.result(call, streamed.response);
+    else if (streamed.contentType === undefined) this.#answers.result(call, streamed.bytes);
+    else this.#answers.typedBytes(call, streamed.bytes, streamed.contentType);
   }
 
   #fail(call: Call, thrown: unknown): void {

@@ -178,6 +178,9 @@ export class LineMode implements Answers {
     this.#settle(call, errorPart(error), true);
   }
 
+  /** Lines are written as they come. */
+  pause(): void {}
+
   late(call: Call, what: string): void {
     print(call, "warn", `"${call.method}" ${what}`);
   }

@@ -1,3 +1,4 @@
+import type { FrameInPlace } from "../protocol/frame.ts";
 import { type CallMeta, decodeCall } from "../protocol/message.ts";
 import { Buffer } from "./intrinsics.ts";
 
@@ -9,9 +10,10 @@ export class MetaReader {
   #bytes: Uint8Array = Buffer.alloc(0);
   #meta: CallMeta | undefined;
 
-  /** Like decodeCall. The result is shared: change nothing in it. */
-  read(bytes: Uint8Array): CallMeta {
-    if (this.#meta && isSame(bytes, this.#bytes)) return this.#meta;
+  /** Decodes a call's meta as decodeCall does. The result is shared: change nothing in it. */
+  read(frame: FrameInPlace): CallMeta {
+    if (this.#meta && isSame(frame, this.#bytes)) return this.#meta;
+    const bytes = frame.meta;
     const meta = decodeCall(bytes);
     if (bytes.length <= MAX_KEPT && meta.lambda === undefined) {
       // a handler may change what it carries
@@ -22,8 +24,8 @@ export class MetaReader {
   }
 }
 
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+function isSame({ bytes, start, payloadStart }: FrameInPlace, other: Uint8Array): boolean {
+  if (payloadStart - start !== other.length) return false;
+  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false;
   return true;
 }

@@ -238,7 +238,10 @@ export class Output {
     this.#scheduled = true;
   }
 
-  readonly #nextTick = (): void => nextTick(this.#flushScheduled);
+  readonly #nextTick = (): void => {
+    if (this.#first || this.#end > this.#start) nextTick(this.#flushScheduled);
+    else this.#scheduled = false;
+  };
 
   readonly #flushScheduled = (): void => {
     this.#scheduled = false;

@@ -1,9 +1,9 @@
-import { CodecError, decodeValue, loadMsgpack } from "../protocol/codec.ts";
+import { CodecError, decodeJson, decodeValue, loadMsgpack } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import {
   DEFAULT_MAX_PAYLOAD,
   Encoding,
-  type Frame,
+  type FrameInPlace,
   Kind,
   MAX_PING,
   VERSION,
@@ -113,7 +113,7 @@ export class Session {
     this.#connection.end();
   }
 
-  #onFrame(frame: Frame): void {
+  #onFrame(frame: FrameInPlace): void {
     if (this.#state === "hello") {
       this.#onHello(frame);
       return;
@@ -140,7 +140,7 @@ export class Session {
     }
   }
 
-  #onHello(frame: Frame): void {
+  #onHello(frame: FrameInPlace): void {
     if (frame.kind !== Kind.Hello) {
       this.#broken(`expected a hello first, got a frame of kind ${frame.kind}`);
       return;
@@ -276,7 +276,7 @@ export class Session {
     this.#connection.send(Kind.Goaway, 0, goaway, EMPTY);
   }
 
-  #onCall(frame: Frame): void {
+  #onCall(frame: FrameInPlace): void {
     const { id } = frame;
     if (!isCallId(id) || this.#answers.find(id)) {
       this.#broken(`call ${id}: expected an id from 1 to 2147483647 that is not in flight`);
@@ -288,7 +288,7 @@ export class Session {
     else this.#start(frame);
   }
 
-  #refusal(frame: Frame): ErrorObject | undefined {
+  #refusal(frame: FrameInPlace): ErrorObject | undefined {
     if (this.#state === "loading") return protocolError("a call came before the worker was ready");
     if (this.#state === "draining") {
       return { code: Code.WorkerUnavailable, message: "the worker was told to end (goaway)" };
@@ -300,11 +300,11 @@ export class Session {
     return undefined;
   }
 
-  #start(frame: Frame): void {
+  #start(frame: FrameInPlace): void {
     const { id, encoding } = frame;
     try {
-      const meta = this.#metas.read(frame.meta);
-      const argument = decodeValue(frame.payload, encoding);
+      const meta = this.#metas.read(frame);
+      const argument = argumentOf(frame);
       const call = new Call(id, meta, this.#acceptOf(meta, encoding));
       this.#lastId = id;
       this.#answers.add(call);
@@ -322,11 +322,11 @@ export class Session {
     return encoding === Encoding.Raw ? this.#rawAccept : encoding;
   }
 
-  #onCancel(frame: Frame): void {
+  #onCancel(frame: FrameInPlace): void {
     this.#answers.find(frame.id)?.cancel(reasonOf(frame.meta));
   }
 
-  #onPing(frame: Frame): void {
+  #onPing(frame: FrameInPlace): void {
     this.#connection.send(Kind.Pong, 0, EMPTY, frame.payload.subarray(0, MAX_PING), true);
   }
 
@@ -448,6 +448,13 @@ function nameOf(source: string | undefined, handler: string | undefined, file = 
 
 function protocolError(message: string): ErrorObject {
   return { code: Code.ProtocolError, message };
+}
+
+/** Most arguments are JSON, and read without a view of their own. */
+function argumentOf(frame: FrameInPlace): unknown {
+  return frame.encoding === Encoding.Json
+    ? decodeJson(frame.bytes, frame.payloadStart, frame.end)
+    : decodeValue(frame.payload, frame.encoding);
 }
 
 function refusalOf(error: unknown): ErrorObject {

@@ -79,7 +79,7 @@ func (h *Host) command(ctx context.Context, c *code) (process.Command, error) {
 func (h *Host) environment(c *code) []string {
 	env := h.options.inherited()
 	if h.options.isLambda() {
-		return h.options.Lambda.environment(env, h.options.Env, h.options.handler, c.dir)
+		return h.options.lambdaEnvironment(env, c.dir)
 	}
 	return append(env, h.options.Env...)
 }

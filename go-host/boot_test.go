@@ -281,8 +281,43 @@ func TestManyProgramsStartingAtOnceShareOneWorkerFile(t *testing.T) {
 	}
 	programs.Wait()
 	files, err := os.ReadDir(filepath.Join(cache, "rootbridge"))
-	if err != nil || len(files) != 1 || !strings.HasPrefix(files[0].Name(), "worker-") || !strings.HasSuffix(files[0].Name(), ".cjs") {
-		t.Errorf("the cache holds %v, %v", files, err)
+	if err != nil || len(files) != 1 || !strings.HasPrefix(files[0].Name(), "worker-") {
+		t.Fatalf("the cache holds %v, %v", files, err)
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "rootbridge", "*", "*.tmp"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// What was compiled once is not compiled again, also after a worker that was killed.
+func TestCompiledCodeIsKeptForTheNextWorker(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	entry := writeFile(t, t.TempDir(), "legacy.js", "exports.echo = (value) => value;")
+	host := start(t, entry)
+	if node := call[string](t, start(t, "export const node = () => process.version;"), "node", nil); strings.HasPrefix(node, "v18.") || strings.HasPrefix(node, "v20.") {
+		t.Skipf("Node %s keeps no compiled code", node)
+	}
+	eventually(t, "the code is kept", func() bool {
+		kept, err := filepath.Glob(filepath.Join(cache, "rootbridge", "worker-*", "compile-cache", "*", "*"))
+		return err == nil && len(kept) >= 2 // the worker and the entry
+	})
+	if got := call[int](t, host, "echo", 7); got != 7 {
+		t.Errorf("got %d", got)
+	}
+}
+
+func TestADebuggerAndCoverageSeeCodeThatIsCompiledAnew(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	const source = "import module from 'node:module'; export const folder = () => module.getCompileCacheDir?.() ?? '';"
+	coverage := func(o *rootbridge.Options) { o.Env = []string{"NODE_V8_COVERAGE=" + t.TempDir()} }
+	debugger := func(o *rootbridge.Options) { o.Inspect = "0" }
+	for _, option := range []func(o *rootbridge.Options){coverage, debugger} {
+		if folder := call[string](t, start(t, source, with(option)), "folder", nil); folder != "" {
+			t.Errorf("compiled code is kept in %s", folder)
+		}
 	}
 }
 

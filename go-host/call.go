@@ -3,6 +3,8 @@ package rootbridge
 import (
 	"context"
 	"time"
+
+	"rootbridge/internal/frame"
 )
 
 // CallOption changes one call.
@@ -64,16 +66,24 @@ func WithReply(reply *Reply) CallOption {
 	return func(s *callSettings) { *reply = Reply{}; s.reply = reply }
 }
 
-// Reply says which worker a call was sent to last. It is zero for a call that was sent to none.
+// Reply says which worker a call was sent to last, and what beside the result came of it. It is zero for a call that was sent
+// to none.
 type Reply struct {
-	Generation int  // of the worker's code; see Stats.Generation
-	WorkerPID  int  // the worker's process id
-	Retried    bool // the call was run once more after its first worker had died
+	Generation  int    // of the worker's code; see Stats.Generation
+	WorkerPID   int    // the worker's process id
+	Retried     bool   // the call was run once more after its first worker had died
+	ContentType string // of bytes that a Lambda handler has streamed, as it has set it; "" otherwise. No header value yet: check it
 }
 
 func (r *Reply) comesFrom(w *worker) {
 	if r != nil {
 		r.Generation, r.WorkerPID = w.generation, w.pid()
+	}
+}
+
+func (r *Reply) isOf(meta frame.ReplyMeta) {
+	if r != nil {
+		r.ContentType = meta.ContentType
 	}
 }
 

@@ -29,7 +29,7 @@ type payload struct {
 
 // encode turns a Go value into a payload: []byte is sent raw, json.RawMessage and Encoded as they are, nil as no argument
 // at all.
-func encode(in any, codec Codec) (p payload, err error) {
+func encode(in any, codec Codec, library JSONLibrary) (p payload, err error) {
 	p.encoding = codec.encoding()
 	defer func() { err = orPanic(err, recover()) }()
 	switch value := in.(type) {
@@ -49,6 +49,10 @@ func encode(in any, codec Codec) (p payload, err error) {
 	if codec == MsgPack {
 		p.bytes, err = encodeMsgPack(in)
 		return p, err
+	}
+	if library.Marshal != nil {
+		p.bytes, err = library.Marshal(in)
+		return p, errors.Join(err, checkJSONDepth(p.bytes))
 	}
 	return encodeJSON(in)
 }
@@ -112,16 +116,15 @@ func encodeJSON(in any) (payload, error) {
 }
 
 // decode stores a result in out: any pointer, or nil to drop it. *[]byte, *json.RawMessage and *Encoded take the payload
-// itself.
-// It reports whether the payload's memory is still in use.
-func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err error) {
+// itself. It reports whether the payload's memory is no longer the caller's.
+func decode(encoded []byte, encoding frame.Encoding, out any, library JSONLibrary) (kept bool, err error) {
 	defer func() { err = orPanic(err, recover()) }()
 	switch target := out.(type) {
 	case *[]byte:
-		*target = encoded
+		*target = frame.Keep(encoded)
 		return true, nil
 	case *Encoded:
-		*target = encodedAs(encoded, encoding)
+		*target = encodedAs(frame.Keep(encoded), encoding)
 		return true, nil
 	}
 	if out == nil {
@@ -131,7 +134,7 @@ func decode(encoded []byte, encoding frame.Encoding, out any) (kept bool, err er
 	case frame.Raw:
 		return decodeRaw(encoded, out)
 	case frame.JSON:
-		return decodeJSON(encoded, out)
+		return decodeJSON(encoded, out, library)
 	case frame.MsgPack:
 		return false, decodeMsgPack(encoded, out)
 	case frame.Reserved:
@@ -160,14 +163,13 @@ func (e *panicError) Unwrap() error {
 	return err
 }
 
-// panicPlace returns the function, file and line that panicked, for a deferred function. encoding/json panics again with
-// what it has caught.
+// panicPlace returns the function, file and line that panicked, for a deferred function.
 func panicPlace() string {
 	var callers [64]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers[:])])
 	for panicked := false; ; {
 		f, more := frames.Next()
-		own := !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "encoding/json.")
+		own := !strings.HasPrefix(f.Function, "runtime.") && !isJSONFunction(f.Function)
 		if panicked && own || !more {
 			return fmt.Sprintf("%s (%s:%d)", f.Function, filepath.Base(f.File), f.Line)
 		}
@@ -175,15 +177,20 @@ func panicPlace() string {
 	}
 }
 
+// isJSONFunction tells the libraries' functions, which panic again with what they have caught.
+func isJSONFunction(name string) bool {
+	return strings.HasPrefix(name, "encoding/json.") || strings.HasPrefix(name, "github.com/go-json-experiment/json")
+}
+
 func decodeRaw(encoded []byte, out any) (kept bool, err error) {
 	if target, ok := out.(*any); ok {
-		*target = encoded
+		*target = frame.Keep(encoded)
 		return true, nil
 	}
 	return false, fmt.Errorf("the function returned bytes, which need a *[]byte, not a %T", out)
 }
 
-func decodeJSON(encoded []byte, out any) (kept bool, err error) {
+func decodeJSON(encoded []byte, out any, library JSONLibrary) (kept bool, err error) {
 	if len(encoded) == 0 {
 		encoded = []byte("null") // undefined
 	}
@@ -191,7 +198,7 @@ func decodeJSON(encoded []byte, out any) (kept bool, err error) {
 		return false, err
 	}
 	if target, ok := out.(*json.RawMessage); ok {
-		*target = encoded
+		*target = frame.Keep(encoded)
 		return true, nil
 	}
 	if err := clearTarget(encoded, out); err != nil {
@@ -200,7 +207,10 @@ func decodeJSON(encoded []byte, out any) (kept bool, err error) {
 	if !utf8.Valid(encoded) {
 		return false, errors.New("the JSON text is not UTF-8") // encoding/json would mend it silently
 	}
-	return false, json.Unmarshal(encoded, out)
+	if library.Unmarshal != nil {
+		return true, library.Unmarshal(frame.Keep(encoded), out)
+	}
+	return false, unmarshalJSON(encoded, out)
 }
 
 // clearTarget makes a null set out to its zero value: encoding/json would leave what stood there before.

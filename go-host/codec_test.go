@@ -108,7 +108,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, encoded []byte, encoding byte) {
 		var value any
-		_, err := decode(encoded, frame.Encoding(encoding&3), &value)
+		_, err := decode(encoded, frame.Encoding(encoding&3), &value, JSONLibrary{})
 		if frame.Encoding(encoding&3) == frame.JSON && json.Valid(encoded) && utf8.Valid(encoded) && err != nil && !errors.Is(err, errTooDeep) {
 			var unmarshal *json.UnmarshalTypeError
 			if !errors.As(err, &unmarshal) { // a number that is too large for a float64
@@ -117,7 +117,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for _, typ := range difficultTypes {
 			var panicked *panicError
-			if _, err := decode(encoded, frame.Encoding(encoding&3), reflect.New(typ).Interface()); errors.As(err, &panicked) {
+			if _, err := decode(encoded, frame.Encoding(encoding&3), reflect.New(typ).Interface(), JSONLibrary{}); errors.As(err, &panicked) {
 				t.Errorf("%x into %s: %v", encoded, typ, err)
 			}
 		}
@@ -128,12 +128,12 @@ func FuzzDecode(f *testing.F) {
 func TestAnEncoderIsUsedAgainWithoutRemainsOfTheLastCall(t *testing.T) {
 	t.Parallel()
 	for range 100 {
-		p, err := encode(make(chan int), JSON)
+		p, err := encode(make(chan int), JSON, JSONLibrary{})
 		if err == nil {
 			t.Fatal("a channel was encoded")
 		}
 		p.release()
-		p, err = encode(map[string]string{"a": "<&>"}, JSON)
+		p, err = encode(map[string]string{"a": "<&>"}, JSON, JSONLibrary{})
 		if err != nil || !bytes.Equal(p.bytes, []byte(`{"a":"<&>"}`)) {
 			t.Fatalf("got %s, %v", p.bytes, err)
 		}
@@ -175,12 +175,12 @@ func TestAPanicOfATypesOwnMethodIsTheCallsError(t *testing.T) {
 		{MsgPack, &carelessText{}, "\xa1a", "carelessText"},
 		{MsgPack, &carelessMsgPack{}, "\x01", "carelessMsgPack"},
 	} {
-		p, err := encode(c.value, c.codec)
+		p, err := encode(c.value, c.codec, JSONLibrary{})
 		expectCareless(t, err, c.name, ".Marshal")
 		if p.encoding != c.codec.encoding() {
 			t.Errorf("the error speaks of %s", p.encoding)
 		}
-		_, err = decode([]byte(c.payload), c.codec.encoding(), c.value)
+		_, err = decode([]byte(c.payload), c.codec.encoding(), c.value, JSONLibrary{})
 		expectCareless(t, err, c.name, ".Unmarshal")
 	}
 }

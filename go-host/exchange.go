@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
@@ -20,7 +21,7 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("expected out to be a pointer to something, or nil, got a %T", out)}
 	}
-	argument, err := encode(in, h.options.Codec)
+	argument, err := encode(in, h.options.Codec, h.options.JSON)
 	defer argument.release()
 	if err != nil {
 		return &Error{Code: CodeInvalidArgument, Message: fmt.Sprintf("the argument (%T) can't be encoded as %s: %v", in, argument.encoding, err), err: err}
@@ -43,6 +44,7 @@ func (h *Host) call(ctx context.Context, method string, in, out any, settings ca
 		return e
 	}
 	defer answer.Recycle()
+	settings.reply.isOf(answer.Meta)
 	return h.take(answer, out)
 }
 
@@ -101,9 +103,11 @@ func (h *Host) meta(method string, in, out any, settings callSettings) (frame.Ca
 		meta.Convention = string(convention)
 	}
 	meta.Accept = h.accept(in, out)
-	settings.convention = convention
+	if convention != Lambda {
+		return meta, nil
+	}
 	var e *Error
-	if meta.Lambda, e = h.options.invocationMeta(settings); e != nil || meta.Lambda == nil {
+	if meta.Lambda, e = h.options.Lambda.invocationMeta(settings.invocation); e != nil {
 		return meta, e
 	}
 	if n := len(frame.AppendCallMeta(nil, meta)) + roomForTimeout; n > frame.MaxMeta {
@@ -155,7 +159,7 @@ func (h *Host) accept(in, out any) string {
 // has begun goes to another.
 func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (answer *conn.Call, e *Error, sent bool) {
 	for {
-		slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
+		slot, err := h.acquire(ctx, &limit)
 		if err != nil {
 			return nil, h.queueError(ctx, limit, err), false
 		}
@@ -169,7 +173,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 		case err == nil:
 			return call, nil, true
 		case errors.Is(err, errAbandoned):
-			return nil, h.overdue(ctx, limit, slot.Resource, meta), true
+			return nil, h.overdue(ctx, limit, slot.Resource, call, meta), true
 		case !sent:
 			h.pool.Release(slot)
 		}
@@ -181,7 +185,18 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 			return nil, told, sent
 		}
 		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
+		limit.now = time.Now()
 	}
+}
+
+// acquire returns a worker with room. Most calls need not wait for it, nor look at the clock again.
+func (h *Host) acquire(ctx context.Context, limit *limit) (*pool.Slot[*worker], error) {
+	if slot := h.pool.TryAcquire(); slot != nil {
+		return slot, nil
+	}
+	slot, err := h.pool.Acquire(ctx, limit.queue, limit.own)
+	limit.now = time.Now()
+	return slot, err
 }
 
 // take turns an answer into the call's outcome.
@@ -192,7 +207,7 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 	if answer.Encoding == frame.Reserved || answer.Encoding == frame.MsgPack && h.options.Codec != MsgPack {
 		return &Error{Code: CodeProtocolError, Message: fmt.Sprintf("the worker sent a result of the encoding %s, which the host did not offer; the function ran", answer.Encoding)}
 	}
-	kept, err := decode(answer.Payload, answer.Encoding, out)
+	kept, err := decode(answer.Payload, answer.Encoding, out, h.options.JSON)
 	if !kept {
 		frame.Recycle(answer.Payload)
 	}
@@ -231,9 +246,12 @@ func (h *Host) overloaded() *Error {
 }
 
 // overdue reports a call that nobody waits for any more, and looks whether its worker is stuck.
-func (h *Host) overdue(ctx context.Context, limit limit, w *worker, meta frame.CallMeta) *Error {
+func (h *Host) overdue(ctx context.Context, limit limit, w *worker, call *conn.Call, meta frame.CallMeta) *Error {
+	isCanceled := errors.Is(ctx.Err(), context.Canceled)
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
+	case isCanceled && meta.Lambda != nil:
+		w.endLater(call, limit, meta)
+	case isCanceled:
 		w.doubt() // a caller that goes away says nothing of the worker
 	case meta.Lambda != nil:
 		w.endEnvironment(meta)

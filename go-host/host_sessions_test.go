@@ -114,8 +114,9 @@ type hostPlay struct {
 type startedCall struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	result any   // set before done is closed
-	err    error // set before done is closed
+	reply  rootbridge.Reply // this and what follows are set before done is closed
+	result any
+	err    error
 }
 
 // playHost returns what went otherwise than the script says.
@@ -224,9 +225,10 @@ func (p *hostPlay) call(step json.RawMessage) error {
 	if c.Convention != "" {
 		options = append(options, rootbridge.WithConvention(c.Convention))
 	}
-	options = append(options, rootbridge.WithTraceID(c.TraceID), rootbridge.WithTraceparent(c.Traceparent))
+	started := &startedCall{done: make(chan struct{})}
+	options = append(options, rootbridge.WithTraceID(c.TraceID), rootbridge.WithTraceparent(c.Traceparent), rootbridge.WithReply(&started.reply))
 	ctx, cancel := context.WithCancel(context.Background())
-	started := &startedCall{cancel: cancel, done: make(chan struct{})}
+	started.cancel = cancel
 	p.calls[c.As] = started
 	go func() {
 		defer close(started.done)
@@ -266,6 +268,8 @@ func (p *hostPlay) expect(step json.RawMessage) error {
 		Depth int
 		None  bool
 		Error map[string]any
+
+		ContentType string `json:"content_type"`
 	}
 	if err := vector.Unmarshal(step, &want); err != nil {
 		return err
@@ -277,6 +281,9 @@ func (p *hostPlay) expect(step json.RawMessage) error {
 	<-call.done
 	if want.Error != nil || call.err != nil {
 		return checkError(want.Of, want.Error, call.err)
+	}
+	if got := call.reply.ContentType; got != want.ContentType {
+		return fmt.Errorf("%s has the content type %q, not %q", want.Of, got, want.ContentType)
 	}
 	switch {
 	case want.Hex != nil:

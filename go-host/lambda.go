@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"rootbridge/internal/conn"
 	"rootbridge/internal/frame"
 )
 
@@ -23,7 +24,8 @@ import (
 //
 // As Options.Convention it makes the workers an environment like Lambda's: Entry may be a handler string such as
 // "src/app.handler", and the method "" is that handler; Concurrency is 1 by default; Options.Lambda sets the environment's
-// variables; an invocation whose time is over, or an error that nothing catches, ends its worker, and another is started.
+// variables; an invocation whose time is over, or an error that nothing catches, ends its worker, and another is started. One
+// whose caller goes away goes on until its time is over; its context's cancellation ends nothing but the wait.
 const Lambda Convention = "lambda"
 
 // LambdaOptions is what Lambda handlers see of their function in context and in environment variables. A variable in
@@ -55,7 +57,8 @@ type LambdaOptions struct {
 	Region string
 
 	// Runtime is whose rules hold: "nodejs22.x", by which handlers may call back, or "nodejs24.x", by which only promises and
-	// returned values count. It need not be the version of Options.Node. Default "nodejs22.x".
+	// returned values count. It need not be the version of Options.Node. Default "nodejs22.x". AWS_EXECUTION_ENV names it, unless
+	// it is not set and the program has such a variable: then handlers see that, and the rules are those of the default.
 	Runtime string
 }
 
@@ -69,7 +72,7 @@ const (
 type Invocation struct {
 	RequestID     string          // context.awsRequestId; default: a new UUID
 	FunctionARN   string          // context.invokedFunctionArn; default: LambdaOptions.FunctionARN
-	TraceHeader   string          // an X-Ray trace header, in _X_AMZN_TRACE_ID while the handler runs
+	TraceHeader   string          // an X-Ray trace header, in _X_AMZN_TRACE_ID until the worker's next invocation starts
 	ClientContext json.RawMessage // context.clientContext
 	Identity      json.RawMessage // context.identity, from Cognito
 	TenantID      string          // context.tenantId
@@ -128,14 +131,11 @@ func handlerModule(dir, handler string) string {
 	return ""
 }
 
-// invocationMeta is what a call carries, or nil for none.
-func (o Options) invocationMeta(s callSettings) (*frame.InvocationMeta, *Error) {
-	if s.convention != Lambda {
-		return nil, nil
-	}
+// invocationMeta is what an invocation carries. given may be nil.
+func (l LambdaOptions) invocationMeta(given *Invocation) (*frame.InvocationMeta, *Error) {
 	var i Invocation
-	if s.invocation != nil {
-		i = *s.invocation
+	if given != nil {
+		i = *given
 	}
 	for name, text := range map[string]json.RawMessage{"ClientContext": i.ClientContext, "Identity": i.Identity} {
 		if len(text) > 0 && !json.Valid(text) {
@@ -143,9 +143,30 @@ func (o Options) invocationMeta(s callSettings) (*frame.InvocationMeta, *Error) 
 		}
 	}
 	return &frame.InvocationMeta{
-		RequestID: i.RequestID, FunctionARN: cmp.Or(i.FunctionARN, o.Lambda.FunctionARN), Trace: i.TraceHeader,
+		RequestID: i.RequestID, FunctionARN: cmp.Or(i.FunctionARN, l.FunctionARN), Trace: i.TraceHeader,
 		ClientContext: i.ClientContext, Identity: i.Identity, TenantID: i.TenantID,
 	}, nil
+}
+
+// longestInvocation is Lambda's: of an invocation without a bound.
+const longestInvocation = 15 * time.Minute
+
+// endLater gives an invocation whose caller has gone away its whole time, as Lambda does. A loop that does not turn is not waited
+// for.
+func (w *worker) endLater(call *conn.Call, limit limit, meta frame.CallMeta) {
+	if w.inspector != "" {
+		return
+	}
+	w.look()
+	left := longestInvocation
+	if !limit.first.IsZero() {
+		left = time.Until(limit.first)
+	}
+	time.AfterFunc(left, func() {
+		if w.conn.Forsake(call) {
+			w.endEnvironment(meta)
+		}
+	})
 }
 
 // endEnvironment ends a worker, which has an invocation whose time is over, as Lambda does. Another is started at once.
@@ -181,13 +202,23 @@ func (o Options) withLambdaDefaults() LambdaOptions {
 	return l
 }
 
-// environment returns env with the variables that Lambda sets. Those that are in own, the user's, stay.
-func (l LambdaOptions) environment(env, own []string, handler, dir string) []string {
-	e := lambdaEnvironment{env: env, own: own}
+// lambdaExecutionEnv is AWS_EXECUTION_ENV, as long as it is known whether Lambda.Runtime is set.
+func (o Options) lambdaExecutionEnv() string {
+	const prefix = "AWS_Lambda_"
+	if o.Lambda.Runtime != "" {
+		return prefix + o.Lambda.Runtime
+	}
+	e := lambdaEnvironment{env: o.inherited(), own: o.Env}
+	return e.value("AWS_EXECUTION_ENV", "", prefix+lambdaRuntime22)
+}
+
+// lambdaEnvironment returns env with the variables that Lambda sets. Those that are in Env, the user's, stay.
+func (o Options) lambdaEnvironment(env []string, dir string) []string {
+	l, e := o.Lambda, lambdaEnvironment{env: env, own: o.Env}
 	dir = taskRoot(dir)
 	e.always("LAMBDA_TASK_ROOT", dir)
-	e.always("_HANDLER", handler)
-	e.always("AWS_EXECUTION_ENV", "AWS_Lambda_"+l.Runtime)
+	e.always("_HANDLER", o.handler)
+	e.always("AWS_EXECUTION_ENV", o.executionEnv)
 	e.always("TZ", ":UTC")
 	e.always("LANG", "en_US.UTF-8")
 	e.optional("AWS_REGION", l.Region, "")
@@ -203,7 +234,7 @@ func (l LambdaOptions) environment(env, own []string, handler, dir string) []str
 	e.optional("AWS_LAMBDA_LOG_STREAM_NAME", l.LogStream, logStream(version))
 	e.optional("AWS_LAMBDA_INITIALIZATION_TYPE", "", "on-demand")
 	e.optional("AWS_XRAY_CONTEXT_MISSING", "", "LOG_ERROR")
-	return append(e.env, own...)
+	return append(e.env, o.Env...)
 }
 
 // lambdaEnvironment gathers variables.

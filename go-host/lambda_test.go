@@ -26,6 +26,11 @@ exports.env = async (names) => Object.fromEntries(names.map((name) => [name, pro
 exports.pid = async () => process.pid;
 exports.hang = () => new Promise((resolve) => setTimeout(resolve, 600_000));
 exports.spin = () => { for (;;); };
+exports.waits = async (dir) => {
+  const { signal } = require('rootbridge').currentCall();
+  while (!(signal.aborted && require('fs').existsSync(dir + '/go'))) await new Promise((resolve) => setTimeout(resolve, 2));
+  require('fs').writeFileSync(dir + '/done', 'paid');
+};
 exports.fails = async () => { throw Object.assign(new RangeError('too far'), { status: 418 }); };
 exports.rejects = async () => { Promise.reject(new TypeError('left')); await new Promise((resolve) => setTimeout(resolve, 600_000)); };
 exports.large = async (size) => 'a'.repeat(size - 2);
@@ -172,6 +177,19 @@ func TestTheEnvironmentIsLambdas(t *testing.T) {
 	}
 }
 
+func TestTheProgramsOwnRuntimeIsSeenWhereNoneIsChosen(t *testing.T) {
+	t.Setenv("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs24.x")
+	for runtime, want := range map[string]string{"": "AWS_Lambda_nodejs24.x", "nodejs22.x": "AWS_Lambda_nodejs22.x"} {
+		host := task(t, "index.env", func(o *rootbridge.Options) { o.Lambda.Runtime = runtime })
+		if got := call[map[string]string](t, host, "", []string{"AWS_EXECUTION_ENV"}); got["AWS_EXECUTION_ENV"] != want {
+			t.Errorf("%q: %v", runtime, got)
+		}
+		if got := call[map[string]any](t, host, "handler", 1); got["event"] != 1.0 {
+			t.Errorf("by the rules of nodejs22.x a handler may call back: %v", got)
+		}
+	}
+}
+
 func TestWhatTheUserSetsOfTheEnvironmentStays(t *testing.T) {
 	t.Parallel()
 	host := task(t, "index.env", func(o *rootbridge.Options) {
@@ -262,6 +280,79 @@ func TestAnOverdueInvocationEndsItsWorkerAndAnotherIsStarted(t *testing.T) {
 				t.Errorf("stats: %+v", stats)
 			}
 		})
+	}
+}
+
+// leave begins an invocation, and returns when its caller has gone away, which it does as soon as the handler runs.
+func leave(t *testing.T, host *rootbridge.Host, method string, event any, options ...rootbridge.CallOption) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var done sync.WaitGroup
+	done.Go(func() { expectCode(t, host.Call(ctx, method, event, nil, options...), rootbridge.CodeCanceled) })
+	eventually(t, "the invocation runs", func() bool { return host.Stats().Workers[0].Calls == 1 })
+	cancel()
+	done.Wait()
+}
+
+func TestAnInvocationWhoseCallerHasGoneIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	host := task(t, "index.waits", func(o *rootbridge.Options) { o.Workers, o.KillGrace = 1, 20*time.Millisecond })
+	dir := t.TempDir()
+	leave(t, host, "", dir)
+	err := host.Call(t.Context(), "pid", nil, nil, rootbridge.WithTimeout(300*time.Millisecond)) // long after KillGrace
+	expectCode(t, err, rootbridge.CodeDeadlineExceeded, "waiting for a worker")
+	writeFile(t, dir, "go", "")
+	eventually(t, "it has ended", func() bool { return host.Stats().LateReplies == 1 })
+	if text, err := os.ReadFile(filepath.Join(dir, "done")); err != nil || string(text) != "paid" {
+		t.Errorf("what it has written: %q, %v", text, err)
+	}
+	if s := host.Stats(); s.Restarts != 0 || s.InFlight != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+func TestAnInvocationWhoseCallerHasGoneEndsItsWorkerWhenItsOwnTimeIsOver(t *testing.T) {
+	t.Parallel()
+	host := task(t, "index.hang", func(o *rootbridge.Options) { o.Workers, o.KillGrace = 1, long })
+	leave(t, host, "", nil, rootbridge.WithTimeout(2*time.Second))
+	if s := host.Stats(); s.Workers[0].Abandoned != 1 || s.Restarts != 0 {
+		t.Errorf("stats: %+v", s)
+	}
+	call[int](t, host, "pid", nil, rootbridge.WithTimeout(long))
+	if s := host.Stats(); s.RestartsBy["overdue"] != 1 || s.Restarts != 1 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+func TestAnInvocationWhoseCallerHasGoneMayEndWhileTheHostCloses(t *testing.T) {
+	t.Parallel()
+	host := task(t, "index.waits", func(o *rootbridge.Options) { o.Workers, o.DrainTimeout = 1, long })
+	dir := t.TempDir()
+	leave(t, host, "", dir)
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the host is closing", func() bool {
+		return rootbridge.CodeOf(host.Call(t.Context(), "pid", nil, nil)) == rootbridge.CodeClosed
+	})
+	writeFile(t, dir, "go", "")
+	closing.Wait()
+	if _, err := os.Stat(filepath.Join(dir, "done")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALoopThatAnInvocationBlocksIsKilledWhenItsCallerHasGone(t *testing.T) {
+	t.Parallel()
+	host := task(t, "index.spin", func(o *rootbridge.Options) { o.Workers, o.KillGrace, o.Heartbeat = 1, 100*time.Millisecond, -1 })
+	leave(t, host, "", nil, rootbridge.WithTimeout(long))
+	call[int](t, host, "pid", nil, rootbridge.WithTimeout(long))
+	if s := host.Stats(); s.RestartsBy["crashed"] != 1 {
+		t.Errorf("stats: %+v", s)
 	}
 }
 

@@ -13,6 +13,7 @@ type limit struct {
 	own     time.Time     // the deadline that the timeout makes; zero with a timeout of 0
 	first   time.Time     // the earlier of own and the context's; zero without any bound
 	queue   time.Time     // until when the call may wait for a worker, however often it has to
+	now     time.Time     // when it was looked at the clock last
 
 	queueTimeout time.Duration
 }
@@ -28,9 +29,9 @@ func (h *Host) newLimit(ctx context.Context, timeout time.Duration) limit {
 	deadline, bounded := ctx.Deadline()
 	own := now.Add(timeout)
 	if timeout < 0 || bounded && deadline.Before(own) {
-		return limit{first: deadline, queue: now.Add(queueTimeout), queueTimeout: queueTimeout}
+		return limit{first: deadline, queue: now.Add(queueTimeout), now: now, queueTimeout: queueTimeout}
 	}
-	return limit{timeout, own, own, now.Add(queueTimeout), queueTimeout}
+	return limit{timeout, own, own, now.Add(queueTimeout), now, queueTimeout}
 }
 
 // endless is a time that nobody waits for to pass.
@@ -41,13 +42,14 @@ func (l limit) left() (time.Duration, bool) {
 	if l.first.IsZero() {
 		return 0, true
 	}
-	left := time.Until(l.first)
+	left := l.first.Sub(l.now)
 	return max(time.Millisecond, left), left > 0
 }
 
 // requeued gives a call that is to run again its whole time in the queue again.
 func (l limit) requeued() limit {
-	l.queue = time.Now().Add(l.queueTimeout)
+	l.now = time.Now()
+	l.queue = l.now.Add(l.queueTimeout)
 	return l
 }
 

@@ -177,7 +177,7 @@ func FuzzMsgPackDecodesLikeJSON(f *testing.F) {
 			func() any { return new(uint64) }, func() any { return new(map[uint16]any) },
 		} {
 			want, got := shape(), shape()
-			if _, err := decodeJSON(canonical, want); err != nil {
+			if _, err := decodeJSON(canonical, want, JSONLibrary{}); err != nil {
 				continue
 			}
 			if err := decodeMsgPack(encoded, got); err != nil || generic(t, got) != generic(t, want) {

@@ -70,6 +70,10 @@ type Options struct {
 	// Codec is how values are encoded. Default JSON.
 	Codec Codec
 
+	// JSON encodes arguments and decodes results of the codec JSON in place of encoding/json. Default: encoding/json, whose
+	// results a decoder with the same rules reads where it can. docs/performance.md says which libraries were measured.
+	JSON JSONLibrary
+
 	// Convention is how functions are called. Default ConventionValue. A call can choose its own.
 	Convention Convention
 
@@ -154,7 +158,8 @@ type Options struct {
 	// Payloads and environment values are never logged. Default slog.Default().
 	Logger *slog.Logger
 
-	handler string // Entry, where that is a Lambda handler string; Entry is empty then
+	handler      string // Entry, where that is a Lambda handler string; Entry is empty then
+	executionEnv string // of workers with the convention Lambda
 }
 
 // Codec is how arguments and results are encoded. docs/values.md has what each value becomes.
@@ -167,6 +172,20 @@ const (
 	// MsgPack is MessagePack: smaller and faster for bytes and large texts. Struct tags are those of encoding/json.
 	MsgPack Codec = "msgpack"
 )
+
+// JSONLibrary is another JSON library: both of its functions, or neither. What they make of Go's values is theirs; text that
+// is not UTF-8 or nested too deeply, and null for a variable, never get to Unmarshal. It may keep references to the text.
+type JSONLibrary struct {
+	Marshal   func(value any) ([]byte, error)
+	Unmarshal func(text []byte, value any) error
+}
+
+func (l JSONLibrary) check() error {
+	if (l.Marshal == nil) != (l.Unmarshal == nil) {
+		return errors.New("Options.JSON: expected both Marshal and Unmarshal, got one of them")
+	}
+	return nil
+}
 
 // Convention is how a JavaScript function is called (protocol/README.md, section 6).
 type Convention string
@@ -220,6 +239,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o, err := o.resolveEntry()
 	if err == nil && o.isLambda() {
+		o.executionEnv = o.lambdaExecutionEnv()
 		o.Lambda = o.withLambdaDefaults()
 	}
 	return o, err
@@ -263,6 +283,7 @@ func (o Options) check() error {
 		o.checkMaxPayload(),
 		o.checkInspect(),
 		checkWord("Options.Codec", o.Codec, "", JSON, MsgPack),
+		o.JSON.check(),
 		checkConvention("Options.Convention", o.Convention),
 		o.checkLambda(),
 		checkEnv(o.Env),

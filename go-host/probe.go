@@ -30,6 +30,11 @@ type probe struct {
 // ask looks, at a heartbeat, whether the loop turns. The worker goes on taking calls meanwhile.
 func (w *worker) ask() {
 	w.conn.AskStats()
+	w.look()
+}
+
+// look asks for a sign of life, unless that is under way.
+func (w *worker) look() {
 	w.probe.mu.Lock()
 	defer w.probe.mu.Unlock()
 	if w.probe.timer == nil && !w.hasExited() {
@@ -62,11 +67,7 @@ func (w *worker) doubt() {
 	if w.inspector != "" {
 		return
 	}
-	w.probe.mu.Lock()
-	defer w.probe.mu.Unlock()
-	if w.probe.timer == nil && !w.hasExited() {
-		w.askLocked()
-	}
+	w.look()
 	time.AfterFunc(w.host.options.KillGrace, w.replaceIfClogged)
 }
 

@@ -71,7 +71,7 @@ func (w *worker) send(call *conn.Call, limit limit, meta frame.CallMeta, argumen
 		return errTooLate
 	}
 	meta.Timeout = left
-	call.Deadline, call.Size = limit.own, len(argument.bytes)
+	call.Deadline, call.Size, call.Lasting = limit.own, len(argument.bytes), meta.Lambda != nil
 	var scratch [256]byte
 	err := w.conn.Send(call, argument.encoding, frame.AppendCallMeta(scratch[:0], meta), argument.bytes)
 	if errors.Is(err, conn.ErrTooLarge) {

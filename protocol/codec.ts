@@ -11,6 +11,7 @@ import {
   indexOf,
   readText,
   sliceText,
+  subarray,
 } from "./methods.ts";
 import { describeProblem } from "./problem.ts";
 import { withoutPrototype } from "./prototype.ts";
@@ -112,15 +113,23 @@ function refuseFormless(value: unknown, codec: "json" | "msgpack", root: string)
  */
 export function decodeValue(payload: Uint8Array, encoding: Encoding, root = "argument"): unknown {
   if (encoding === Encoding.Raw) return Buffer.from(payload);
-  if (payload.length === 0) return undefined;
-  if (encoding === Encoding.Msgpack) return decodeMsgpack(payload, root);
+  if (encoding === Encoding.Json) return decodeJson(payload, 0, payload.length, root);
+  return payload.length === 0 ? undefined : decodeMsgpack(payload, root);
+}
+
+/** Decodes JSON that is a part of `bytes`, as decodeValue does. */
+export function decodeJson(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  root = "argument",
+): unknown {
+  if (start === end) return undefined;
   try {
-    return parseJson(payload);
+    return parseJson(bytes, start, end);
   } catch (error) {
     const reason = reasonWithoutText(error);
-    throw new CodecError(`${root} is not JSON (${payload.length} bytes): ${reason}`, {
-      cause: error,
-    });
+    throw new CodecError(`${root} is not JSON (${end - start} bytes): ${reason}`, { cause: error });
   }
 }
 
@@ -177,10 +186,11 @@ export function bytesOf(value: unknown): Uint8Array | undefined {
 }
 
 /** Parses JSON text as UTF-8. Throws a SyntaxError, also for bytes that are not UTF-8. */
-export function parseJson(bytes: Uint8Array): unknown {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const text = readText(buffer);
-  if (hasText(text, "\ufffd") && !isUtf8(buffer, text)) throw new SyntaxError("not UTF-8");
+export function parseJson(bytes: Uint8Array, start = 0, end: number = bytes.length): unknown {
+  const text = readText(bytes, start, end);
+  if (hasText(text, "\ufffd") && !isUtf8(subarray(bytes, start, end), text)) {
+    throw new SyntaxError("not UTF-8");
+  }
   return parse(text);
 }
 
@@ -189,8 +199,8 @@ export function stringifyJson(value: unknown): string | undefined {
   return hasForeignToJson() ? stringify(value, withoutForeignToJson) : stringify(value);
 }
 
-function isUtf8(buffer: Buffer, text: string): boolean {
-  return Buffer.compare(Buffer.from(text), buffer) === 0;
+function isUtf8(bytes: Uint8Array, text: string): boolean {
+  return Buffer.compare(Buffer.from(text), bytes) === 0;
 }
 
 function hasForeignToJson(): boolean {

@@ -50,7 +50,7 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 export const Encoding = { Json: 0, Msgpack: 1, Raw: 2, Reserved: 3 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
 
-/** One frame. From a FrameReader its views are valid only until its callback returns. */
+/** One frame. */
 export interface Frame {
   /** A Kind, or a number that this version does not know. */
   kind: number;
@@ -77,7 +77,7 @@ export class FrameError extends Error {
 /** What a FrameReader calls, and what it accepts. */
 export interface FrameReaderOptions {
   /** Called for each frame in order. Copy of its views what must outlive the call. */
-  onFrame: (frame: Frame) => void;
+  onFrame: (frame: FrameInPlace) => void;
   /** Largest payload accepted, in bytes; default 1 MiB, which holds until hello settles it. */
   maxPayload?: number;
   /**
@@ -95,6 +95,30 @@ const isWhole = Number.isInteger;
 const { min } = Math;
 const { fromCharCode } = String;
 const DIGITS = "0123456789abcdef";
+
+/** A frame where it was read. It is valid only until the reader's callback returns. Views are made when they are asked for. */
+export class FrameInPlace implements Frame {
+  kind = 0;
+  encoding: Encoding = Encoding.Json;
+  id = 0;
+  /** Holds meta from `start`, and payload from `payloadStart` to `end`. */
+  bytes: Uint8Array = EMPTY;
+  start = 0;
+  payloadStart = 0;
+  end = 0;
+
+  get meta(): Uint8Array {
+    return this.start === this.payloadStart
+      ? EMPTY
+      : subarray(this.bytes, this.start, this.payloadStart);
+  }
+
+  get payload(): Uint8Array {
+    return this.payloadStart === this.end
+      ? EMPTY
+      : subarray(this.bytes, this.payloadStart, this.end);
+  }
+}
 
 /** Returns one frame as bytes. Throws a RangeError for a meta or a number that has no room in the header. */
 export function encodeFrame(frame: Partial<Frame> & { kind: number }): Uint8Array {
@@ -148,7 +172,7 @@ function writeUint32(target: Uint8Array, offset: number, value: number): void {
 export class FrameReader {
   /** Largest payload accepted from the next frame on, in bytes. */
   maxPayload: number;
-  readonly #onFrame: (frame: Frame) => void;
+  readonly #onFrame: (frame: FrameInPlace) => void;
   #onSkipped: ((bytes: Uint8Array) => void) | undefined;
   #skipped = 0;
   /** A header that came in pieces, and how much of it is there. */
@@ -158,7 +182,7 @@ export class FrameReader {
   #body: Uint8Array | undefined;
   #bodyLength = 0;
   #closed = false;
-  readonly #frame: Frame = { kind: 0, encoding: 0, id: 0, meta: EMPTY, payload: EMPTY };
+  readonly #frame = new FrameInPlace();
   #metaSize = 0;
   #payloadSize = 0;
 
@@ -238,12 +262,10 @@ export class FrameReader {
 
   #emit(bytes: Uint8Array, offset: number): void {
     const frame = this.#frame;
-    const payloadStart = offset + this.#metaSize;
-    frame.meta = this.#metaSize === 0 ? EMPTY : subarray(bytes, offset, payloadStart);
-    frame.payload =
-      this.#payloadSize === 0
-        ? EMPTY
-        : subarray(bytes, payloadStart, payloadStart + this.#payloadSize);
+    frame.bytes = bytes;
+    frame.start = offset;
+    frame.payloadStart = offset + this.#metaSize;
+    frame.end = frame.payloadStart + this.#payloadSize;
     this.#onFrame(frame);
   }
 

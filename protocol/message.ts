@@ -92,6 +92,12 @@ export interface CallMeta {
   lambda?: Invocation;
 }
 
+/** Meta of a reply. */
+export interface ReplyMeta {
+  /** Of a Lambda handler's stream: the type of its bytes, as the handler has set it. */
+  contentType?: string;
+}
+
 /** Meta of a cancel. */
 export interface CancelMeta {
   reason: "deadline_exceeded" | "canceled";
@@ -308,6 +314,18 @@ function decodeInvocation(value: unknown): Invocation {
   const tenantId = optionalString("call", from, "tenant_id");
   if (tenantId !== undefined) invocation.tenantId = tenantId;
   return invocation;
+}
+
+/** The meta of a reply, without a content type that does not fit into MAX_META bytes. */
+export function encodeReply({ contentType }: ReplyMeta): Uint8Array {
+  const meta = encodeObject({ content_type: contentType });
+  return meta.length <= MAX_META ? meta : encodeObject({});
+}
+
+/** Reads a reply's meta. A result is worth more: a content type that is no string is left out. Throws a MessageError. */
+export function decodeReply(meta: Uint8Array): ReplyMeta {
+  const { content_type: contentType } = decodeObject("reply", meta);
+  return typeof contentType === "string" ? { contentType } : {};
 }
 
 /** The meta of a cancel. */

@@ -29,7 +29,9 @@ export const writeText: (target: Buffer, text: string, offset: number) => number
   NodeBuffer.prototype.write,
 );
 /** Reads UTF-8. What toString would call, on Node 18 as a method of everybody's. */
-export const readText: (bytes: Buffer) => string = unbound(NodeBuffer.prototype.utf8Slice);
+export const readText: (bytes: Uint8Array, start?: number, end?: number) => string = unbound(
+  NodeBuffer.prototype.utf8Slice,
+);
 export const base64: (bytes: Uint8Array) => string = unbound(NodeBuffer.prototype.base64Slice);
 export const hasText: (text: string, part: string) => boolean = unbound(String.prototype.includes);
 export const startsWith: (text: string, part: string) => boolean = unbound(

@@ -1,60 +1,68 @@
-// Builds the worker, one file that Go embeds and the npm package ships. With --check it only says whether the committed
-// file is what would be built, and exits with 1 if not.
+// Builds the worker and what starts it, two files that Go embeds and the npm package ships. With --check it only says
+// whether the committed files are what would be built, and exits with 1 if not.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const WORKER = `${ROOT}go-host/internal/process/worker.cjs`;
-const BANNER = `// Made by scripts/build-worker.ts from bridge/ and protocol/; do not edit.
-// Contains msgpackr, (c) 2020 Kris Zyp, MIT licence.`;
+const FOLDER = `${ROOT}go-host/internal/process/`;
+const MADE = "// Made by scripts/build-worker.ts from bridge/ and protocol/; do not edit.";
 
-const built = await buildWorker();
-if (process.argv.includes("--check")) check(built);
-else save(built);
+const finish = process.argv.includes("--check") ? check : save;
+finish(
+  `${FOLDER}worker.cjs`,
+  await bundle("main", {
+    minifyWhitespace: true,
+    banner: { js: `${MADE}\n// Contains msgpackr, (c) 2020 Kris Zyp, MIT licence.` },
+    // msgpackr without its native part and without iterators; user code may delete the globals it uses.
+    alias: { msgpackr: `${ROOT}node_modules/msgpackr/pack.js` },
+    inject: [`${ROOT}bridge/globals.ts`],
+  }),
+);
+finish(
+  `${FOLDER}start.cjs`,
+  await bundle("start", {
+    banner: { js: MADE },
+    define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+  }),
+);
 
-async function buildWorker(): Promise<string> {
-  const result = await build({
-    entryPoints: [`${ROOT}bridge/main.ts`],
+async function bundle(entry: string, options: BuildOptions): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [`${ROOT}bridge/${entry}.ts`],
     absWorkingDir: ROOT,
     bundle: true,
     write: false,
     platform: "node",
     target: "node18",
     format: "cjs",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    // Names stay, for stacks that people read.
-    keepNames: false,
+    minifySyntax: true, // names stay, for stacks that people read
     legalComments: "none",
-    banner: { js: BANNER },
-    // msgpackr without its native part and without iterators; user code may delete the globals it uses.
-    alias: { msgpackr: `${ROOT}node_modules/msgpackr/pack.js` },
-    inject: [`${ROOT}bridge/globals.ts`],
+    ...options,
   });
-  const [file] = result.outputFiles;
+  const [file] = outputFiles ?? [];
   if (!file) throw new Error("esbuild gave no file");
   return file.text;
 }
 
-function check(text: string): void {
-  if (committed() === text) return;
-  console.error(`${relative(ROOT, WORKER)} is stale: run npm run worker and commit it`);
+function check(file: string, text: string): void {
+  if (committed(file) === text) return;
+  console.error(`${relative(ROOT, file)} is stale: run npm run worker and commit it`);
   process.exitCode = 1;
 }
 
-function committed(): string | undefined {
+function committed(file: string): string | undefined {
   try {
-    return readFileSync(WORKER, "utf8");
+    return readFileSync(file, "utf8");
   } catch {
     return undefined;
   }
 }
 
-function save(text: string): void {
-  mkdirSync(dirname(WORKER), { recursive: true });
-  writeFileSync(WORKER, text);
-  console.log(`${relative(ROOT, WORKER)}: ${text.length} bytes`);
+function save(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  console.log(`${relative(ROOT, file)}: ${text.length} bytes`);
 }

@@ -39,6 +39,8 @@ export interface ConnectionHandler {
 
 /** One call in flight. Exactly one of `answer`, `notStarted` and `fail` is called, unless it was abandoned. */
 export interface InFlight {
+  /** It goes on when its caller has canceled it: `quiet` waits for it nevertheless. */
+  readonly lasts: boolean;
   answer(frame: Frame): void;
   /** The worker has not begun the call and will not. */
   notStarted(): void;
@@ -50,6 +52,8 @@ export interface InFlight {
 interface Entry {
   readonly call: InFlight;
   abandoned: boolean;
+  /** Abandoned, and `quiet` waits for it. */
+  lingers: boolean;
 }
 
 /**
@@ -74,6 +78,8 @@ export class Connection {
   readonly #onPong: (() => void)[] = [];
   #lastId = 0;
   #abandoned = 0;
+  /** Of the abandoned, those that `quiet` waits for. */
+  #lingering = 0;
   #leaving = false;
   #failure: Error | undefined;
   #corked = false;
@@ -114,7 +120,7 @@ export class Connection {
   /** Sends a call on an open connection and returns its id. */
   send(call: InFlight, meta: Uint8Array, encoding: Encoding, payload: Uint8Array): number {
     const id = this.#nextId();
-    this.#calls.set(id, { call, abandoned: false });
+    this.#calls.set(id, { call, abandoned: false, lingers: false });
     this.#write({ kind: Kind.Call, encoding, id, meta, payload });
     return id;
   }
@@ -125,6 +131,8 @@ export class Connection {
     if (entry === undefined) return;
     entry.abandoned = true;
     this.#abandoned++;
+    entry.lingers = entry.call.lasts && reason === "canceled";
+    if (entry.lingers) this.#lingering++;
     this.#write({ kind: Kind.Cancel, id, meta: encodeCancel({ reason }) });
     this.#tellQuiet();
   }
@@ -149,7 +157,7 @@ export class Connection {
     this.#write({ kind: Kind.Goaway });
   }
 
-  /** Settles once nobody waits for a call on this connection. */
+  /** Settles once nobody waits for a call on this connection, and none lasts. */
   quiet(): Promise<void> {
     return new Promise((resolve) => {
       this.#onQuiet.push(resolve);
@@ -290,12 +298,13 @@ export class Connection {
   #take(id: number, entry: Entry): InFlight | undefined {
     this.#calls.delete(id);
     if (entry.abandoned) this.#abandoned--;
+    if (entry.lingers) this.#lingering--;
     entry.call.settled();
     return entry.abandoned ? undefined : entry.call;
   }
 
   #tellQuiet(): void {
-    if (this.waiting > 0) return;
+    if (this.waiting + this.#lingering > 0) return;
     for (const tell of this.#onQuiet.splice(0)) tell();
   }
 

@@ -248,12 +248,13 @@ export class Host {
     throw new RootbridgeError({ code: "deadline_exceeded", message });
   }
 
-  /** Settles when nobody waits for a call. */
-  #quiet(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Settles when nobody waits for a call, and none lasts. */
+  async #quiet(): Promise<void> {
+    await new Promise<void>((resolve) => {
       this.#onQuiet.push(resolve);
       this.#tellQuiet();
     });
+    await Promise.all(this.#pool.resources().map(({ connection }) => connection.quiet()));
   }
 
   #tellQuiet(): void {

@@ -29,7 +29,9 @@ export interface LambdaOptions {
   readonly region?: string | undefined;
   /**
    * Whose rules hold: `nodejs22.x`, by which handlers may call back, or `nodejs24.x`, by which only
-   * promises and returned values count. Default: `nodejs22.x`.
+   * promises and returned values count. Default: `nodejs22.x`. AWS_EXECUTION_ENV names it, unless it
+   * is not set and this process has such a variable: then handlers see that, and the rules are those
+   * of the default.
    */
   readonly runtime?: LambdaRuntime | undefined;
 }
@@ -39,6 +41,8 @@ export interface LambdaSettings extends LambdaOptions {
   readonly functionName: string;
   readonly functionArn: string;
   readonly runtime: LambdaRuntime;
+  /** AWS_EXECUTION_ENV. */
+  readonly executionEnv: string;
 }
 
 type Environment = Record<string, string | undefined>;
@@ -73,7 +77,9 @@ export function settleLambda(
   const region = choose("AWS_REGION", lambda.region) ?? "us-east-1";
   const arn = `arn:aws:lambda:${region}:000000000000:function:${functionName}`;
   const { functionArn = arn, runtime = "nodejs22.x" } = lambda;
-  return { ...lambda, functionName, functionArn, runtime };
+  const named = `AWS_Lambda_${runtime}`;
+  const executionEnv = choose("AWS_EXECUTION_ENV", lambda.runtime && named) ?? named;
+  return { ...lambda, functionName, functionArn, runtime, executionEnv };
 }
 
 /** The variables that Lambda sets for a worker, and those that the user does. */
@@ -83,7 +89,7 @@ export function lambdaEnvironment(settings: Settings, { dir }: Generation): Envi
   const version = choose("AWS_LAMBDA_FUNCTION_VERSION", lambda.functionVersion) ?? "$LATEST";
   const variables: Environment = {
     LAMBDA_TASK_ROOT: dir,
-    AWS_EXECUTION_ENV: `AWS_Lambda_${lambda.runtime}`,
+    AWS_EXECUTION_ENV: lambda.executionEnv,
     TZ: ":UTC",
     LANG: "en_US.UTF-8",
     AWS_LAMBDA_FUNCTION_NAME: lambda.functionName,

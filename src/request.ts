@@ -6,9 +6,11 @@ import {
   type CancelMeta,
   CONVENTIONS,
   type Convention,
+  decodeReply,
   encodeCall,
   encodingOf,
   type Invocation,
+  type ReplyMeta,
 } from "../protocol/message.ts";
 import { type Code, type ErrorDetails, parseError, RootbridgeError } from "./error.ts";
 import type { Settings } from "./options.ts";
@@ -18,6 +20,8 @@ export interface Reply {
   /** Generation of the code that ran: 1, and one more with each reload whose code loaded. */
   readonly generation: number;
   readonly workerPid: number;
+  /** Of bytes that a Lambda handler has streamed: their type, as the handler has set it. No header value yet: check it. */
+  readonly contentType?: string;
 }
 
 /** What one call may change. */
@@ -97,8 +101,8 @@ export class Request {
   }
 
   /** Tells the caller who replied. Throws what the caller throws. */
-  repliedBy(generation: number, workerPid = 0): void {
-    this.#onReply?.({ generation, workerPid });
+  repliedBy(generation: number, workerPid: number | undefined, answer: Frame): void {
+    this.#onReply?.({ generation, workerPid: workerPid ?? 0, ...replyMeta(answer) });
   }
 
   /** The result in an answer. Throws the error in it, `unencodable_result` or `protocol_error`. */
@@ -237,6 +241,16 @@ function decode({ encoding, payload }: Frame): unknown {
     throw new CodecError(`result nests more than ${MAX_DEPTH} levels deep`);
   }
   return decodeValue(payload, encoding, "result");
+}
+
+/** A result is worth more than its meta. */
+function replyMeta({ kind, meta }: Frame): ReplyMeta {
+  if (kind !== Kind.Reply || meta.length === 0) return {};
+  try {
+    return decodeReply(meta);
+  } catch {
+    return {};
+  }
 }
 
 function failure(code: Code, message: string, details: ErrorDetails = {}): RootbridgeError {

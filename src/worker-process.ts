@@ -115,7 +115,7 @@ function launch(settings: Settings, generation: Generation) {
 
 /** The worker program, where this package and the Go module both have it. */
 const workerProgram = fileURLToPath(
-  new URL("go-host/internal/process/worker.cjs", import.meta.resolve("#package")),
+  new URL("go-host/internal/process/start.cjs", import.meta.resolve("#package")),
 );
 
 const shell = "/bin/sh";

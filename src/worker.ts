@@ -50,6 +50,9 @@ export const notBegun: Error = new Error("the worker takes no calls any more");
 /** Time in milliseconds between two looks whether the worker still reads, at least. */
 const shortestBeat = 100;
 
+/** Lambda's longest time in milliseconds: of invocations without a bound. */
+const longestInvocation = 900_000;
+
 /** How long, in milliseconds, the output of a process that has ended is still read. */
 const drainTime = 500;
 
@@ -130,21 +133,23 @@ export class Worker {
       return Promise.reject(refusal);
     }
     const { signal } = request;
+    let end: NodeJS.Timeout | undefined;
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         const reason = signal.reason as RootbridgeError;
         this.connection.abandon(id, reason.code as CancelMeta["reason"]);
         reject(reason);
-        this.#leaveBehind(request, reason);
+        end = this.#leaveBehind(request, reason);
       };
       const settled = (): void => {
+        clearTimeout(end);
         signal.removeEventListener("abort", leave);
         release();
       };
       const answer = (frame: Frame): void => {
         this.served = true;
         try {
-          request.repliedBy(this.generation.number, this.pid);
+          request.repliedBy(this.generation.number, this.pid, frame);
           resolve(request.take(frame));
         } catch (error) {
           reject(error);
@@ -154,7 +159,8 @@ export class Worker {
         request.sent = false;
         reject(notBegun);
       };
-      const inFlight = { settled, answer, fail: reject, notStarted };
+      const lasts = request.meta.lambda !== undefined;
+      const inFlight = { lasts, settled, answer, fail: reject, notStarted };
       const id = this.#send(request, inFlight);
       signal.addEventListener("abort", leave, { once: true });
     });
@@ -173,7 +179,7 @@ export class Worker {
     return result;
   }
 
-  /** Settles once nobody waits for a call on this worker, be it sent or about to be. */
+  /** Settles once nobody waits for a call on this worker, be it sent or about to be, and none lasts. */
   async quiet(): Promise<void> {
     await setImmediate(); // who was just given a place here sends its call first
     do {
@@ -342,9 +348,13 @@ export class Worker {
    */
   #suspect(method: string, overdue: boolean): void {
     if (overdue) this.#overdue = method;
+    this.#ask(method, () => this.#trust());
+  }
+
+  #ask(method: string, alive: () => void): void {
     if (this.#probe.asking) return;
     this.place.pause();
-    this.#probe.ask({ alive: () => this.#trust(), blocked: () => this.#onBlocked(method) });
+    this.#probe.ask({ alive, blocked: () => this.#onBlocked(method) });
   }
 
   #onBlocked(method: string): boolean {
@@ -355,10 +365,14 @@ export class Worker {
 
   /** Abandoned calls get as long as a blocked loop would to end by themselves. */
   #trust(): void {
-    this.#overdue = undefined;
-    this.place.resume();
+    this.#resume();
     const timer = setTimeout(() => this.#retireIfClogged(), this.#around.settings.killGrace);
     timer.unref();
+  }
+
+  #resume(): void {
+    this.#overdue = undefined;
+    this.place.resume();
   }
 
   #killBlocked(method: string): void {
@@ -371,13 +385,23 @@ export class Worker {
     this.kill(this.#sign({ code: "worker_crashed", message }));
   }
 
-  /** An invocation of a Lambda handler whose time is over ends its environment, as on Lambda. */
-  #leaveBehind({ meta: { lambda, method } }: Request, reason: RootbridgeError): void {
+  /** An invocation of a Lambda handler has its whole time, and ends its environment then, as on Lambda. */
+  #leaveBehind({ meta, deadline }: Request, reason: RootbridgeError): NodeJS.Timeout | undefined {
     const overdue = reason.code === "deadline_exceeded";
-    if (!(lambda && overdue)) {
-      this.#suspect(method, overdue);
-      return;
-    }
+    if (!meta.lambda) this.#suspect(meta.method, overdue);
+    else if (overdue) this.#endEnvironment(meta.method);
+    else return this.#endLater(meta.method, deadline);
+    return undefined;
+  }
+
+  /** A loop that does not turn is not waited for. */
+  #endLater(method: string, deadline: number): NodeJS.Timeout {
+    this.#ask(method, () => this.#resume());
+    const left = Math.min(longestInvocation, deadline - performance.now());
+    return setTimeout(() => this.#endEnvironment(method), left).unref();
+  }
+
+  #endEnvironment(method: string): void {
     this.place.pause();
     this.#retired.resolve(`an invocation of "${method}" on it was overdue`);
     const message = `the worker was killed: an invocation of "${method}" on it was overdue, which ends its environment (convention lambda); the function may have run`;

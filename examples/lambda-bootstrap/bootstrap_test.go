@@ -37,6 +37,9 @@ func TestFaultsOfTheHandlerUnderAWSsEmulator(t *testing.T) {
 	if custom := e.tell(t, "X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(`{"custom":{"tenant":"a"}}`))).Client; custom.Custom["tenant"] != "a" {
 		t.Errorf("the client context is %v", custom)
 	}
+	if identity := e.tell(t, "X-Amz-Cognito-Identity", `{"cognitoIdentityId":"i"}`).Identity; string(identity) != `{"cognitoIdentityId":"i"}` {
+		t.Errorf("the identity is %s", identity)
+	}
 	for _, fault := range []struct{ event, want string }{
 		{`{"do":"throw"}`, `{"errorMessage":"no","errorType":"RangeError","stackTrace":`},
 		{`{"do":"uncaught"}`, `{"errorMessage":"late","errorType":"TypeError","stackTrace":`},
@@ -60,6 +63,17 @@ func TestFaultsOfTheHandlerUnderAWSsEmulator(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the last worker has ended", func() bool { return worker.Signal(syscall.Signal(0)) != nil })
+}
+
+func TestWhatAHandlerStreamsIsItsResultUnderAWSsEmulator(t *testing.T) {
+	t.Parallel()
+	e := startEmulator(t, "testdata/stream")
+	if got := e.invoke(t, `{}`); got != "Hello World" {
+		t.Errorf("bytes: got %s", got)
+	}
+	if got := e.invoke(t, `{"status":404}`); got != `{"statusCode":404,"body":"Hello World","isBase64Encoded":false}` {
+		t.Errorf("an HTTP response: got %s", got)
+	}
 }
 
 func TestCodeThatDoesNotLoadIsToldByAWSsEmulator(t *testing.T) {

@@ -106,6 +106,7 @@ type told struct {
 	PID, Remaining int
 	ID, ARN        string
 	Client         struct{ Custom map[string]string }
+	Identity       json.RawMessage
 }
 
 func (e *emulator) tell(t *testing.T, header ...string) told {

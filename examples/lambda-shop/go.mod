@@ -1,6 +1,6 @@
 module lambda-shop
 
-go 1.25
+go 1.26
 
 require (
 	github.com/aws/aws-lambda-go v1.54.0
@@ -9,6 +9,7 @@ require (
 )
 
 require (
+	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 )

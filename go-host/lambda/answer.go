@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -30,6 +31,15 @@ func (t translation) parse(result json.RawMessage) (*answer, error) {
 		return nil, unsound("expected an object with a statusCode, got %s", article(result))
 	}
 	return inferred(result), nil
+}
+
+// streamed is what a handler has streamed without a status: bytes, of Lambda's type for streams if it has set none.
+func streamed(bytes []byte, contentType string) (*answer, error) {
+	if !isValue(contentType) {
+		return nil, unsound("expected the content type of a stream to have no control characters")
+	}
+	header := http.Header{"Content-Type": {cmp.Or(contentType, bytesType)}}
+	return &answer{status: http.StatusOK, header: header, body: bytes}, nil
 }
 
 // inferred makes a response of a result that is none, by the rule of payload format 2.0: a text is the body as it is, and
@@ -104,6 +114,9 @@ func hasContent(status int) bool {
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	for name, values := range a.header {
+		if name == "Set-Cookie" { // each is another
+			values = append(header[name], values...)
+		}
 		header[name] = values
 	}
 	a.setLength(header, r.Method)

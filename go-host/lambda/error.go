@@ -32,7 +32,8 @@ func unsound(format string, values ...any) *Error {
 	return &Error{Status: http.StatusBadGateway, Reason: "the handler's result is no response: " + fmt.Sprintf(format, values...)}
 }
 
-// StatusClientClosed is what logs and middleware see of a request whose client has gone, as nginx has it. No one else does.
+// StatusClientClosed is what logs and middleware see of a request whose client has gone, as nginx has it, and what a client gets
+// that has closed only the half of its connection that it sends on.
 const StatusClientClosed = 499
 
 // StatusOf returns the status that an error is answered with: an *Error's own; 504 for deadline_exceeded; 503 for overloaded,

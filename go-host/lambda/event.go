@@ -28,7 +28,7 @@ func v2Event(q *request) any {
 	}
 }
 
-// urlEvent is a function URL's: format 2.0 without routes and stages (Lambda guide).
+// urlEvent is a function URL's: format 2.0; urlShape adds its route and stage (Lambda guide).
 func urlEvent(q *request) any {
 	return &events.LambdaFunctionURLRequest{
 		Version: "2.0", RawPath: q.path, RawQueryString: q.URL.RawQuery, Cookies: takeCookies(q.header),
@@ -45,9 +45,9 @@ func urlEvent(q *request) any {
 
 // v1Event is of REST APIs, and of payload format 1.0: all values of headers and query keys, and the last of each.
 func v1Event(q *request) any {
-	query := parseQuery(q.URL.RawQuery, unescaped)
+	query, header := parseQuery(q.URL.RawQuery, unescaped), respelled(q.header, q.names)
 	return &events.APIGatewayProxyRequest{
-		Resource: q.route.resource, Path: q.path, HTTPMethod: q.Method, Headers: last(q.header), MultiValueHeaders: q.header,
+		Resource: q.route.resource, Path: q.path, HTTPMethod: q.Method, Headers: last(header), MultiValueHeaders: header,
 		QueryStringParameters: last(query), MultiValueQueryStringParameters: query,
 		PathParameters: q.route.parameters, StageVariables: q.gateway.variables, Body: q.body, IsBase64Encoded: q.isBase64,
 		RequestContext: events.APIGatewayProxyRequestContext{

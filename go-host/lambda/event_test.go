@@ -3,6 +3,7 @@ package lambda_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -175,6 +176,45 @@ func TestARequestIsAnEventOfAFunctionURL(t *testing.T) {
 	if c.AccountID != "anonymous" || c.RequestID != got.Header.Get("X-Amzn-Requestid") || c.HTTP.Path != askedPath || c.HTTP.SourceIP != "127.0.0.1" || c.DomainPrefix != "shop" {
 		t.Errorf("%+v", c)
 	}
+	type place struct{ RouteKey, Stage string }
+	raw := decoded[struct {
+		RouteKey       string
+		RequestContext place
+	}](t, got)
+	if raw.RouteKey != "$default" || raw.RequestContext != (place{"$default", "$default"}) {
+		t.Errorf("the route and stage that the type lacks: %+v", raw)
+	}
+}
+
+func TestHeadersOfARestAPIsEventHaveTheSpellingThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	host := start(t, handlers)
+	names := lambda.HeaderNames("X-GitHub-Event", "content-type", "X-Absent")
+	send := func(format lambda.EventFormat) response {
+		return do(t, serve(t, host, "echo", lambda.Format(format), names), http.MethodPost, "/", "{}", "x-github-event", "push", "Content-Type", "application/json", "X-OTHER", "1")
+	}
+	event := decoded[events.APIGatewayProxyRequest](t, send(lambda.APIGatewayV1))
+	for _, name := range []string{"X-GitHub-Event", "content-type", "X-Other"} {
+		if event.Headers[name] == "" || len(event.MultiValueHeaders[name]) != 1 {
+			t.Errorf("%s: %q", name, event.Headers)
+		}
+	}
+	for _, name := range []string{"X-Github-Event", "Content-Type", "X-Absent"} {
+		if _, is := event.Headers[name]; is {
+			t.Errorf("%s: %q", name, event.Headers)
+		}
+	}
+	for _, format := range []lambda.EventFormat{lambda.APIGatewayV2, lambda.ALB, lambda.FunctionURL} {
+		if got := decoded[struct{ Headers map[string]string }](t, send(format)); got.Headers["x-github-event"] != "push" {
+			t.Errorf("%s: %q", format, got.Headers)
+		}
+	}
+	defer func() {
+		if reason := fmt.Sprint(recover()); !strings.Contains(reason, `got "X Y"`) {
+			t.Errorf("what can't be a name: %s", reason)
+		}
+	}()
+	lambda.Handler(host, "", lambda.HeaderNames("X Y"))
 }
 
 func TestBodiesAreTextOrBase64AsOnAWS(t *testing.T) {

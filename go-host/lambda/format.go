@@ -40,13 +40,16 @@ func (f EventFormat) translation() translation {
 	case APIGatewayV1:
 		return translation{event: v1Event, bodyLimit: 10 << 20, contentType: jsonType, idHeader: "X-Amzn-Requestid"}
 	case ALB:
-		return translation{event: albEvent, bodyLimit: 1 << 20, textByType: true, contentType: "application/octet-stream"}
+		return translation{event: albEvent, bodyLimit: 1 << 20, textByType: true, contentType: bytesType}
 	case ALBMultiValue:
-		return translation{event: albMultiValueEvent, bodyLimit: 1 << 20, textByType: true, contentType: "application/octet-stream"}
+		return translation{event: albMultiValueEvent, bodyLimit: 1 << 20, textByType: true, contentType: bytesType}
 	case FunctionURL:
 		return translation{event: urlEvent, bodyLimit: 6 << 20, textByType: true, contentType: jsonType, infers: true, idHeader: "X-Amzn-Requestid"}
 	}
 	panic(fmt.Sprintf("lambda: expected a format of this package, got %q", string(f)))
 }
 
-const jsonType = "application/json"
+const (
+	jsonType  = "application/json"
+	bytesType = "application/octet-stream"
+)

@@ -13,7 +13,7 @@ import (
 // Function returns a Lambda handler of JavaScript as a handler of aws-lambda-go, for a Go function that answers some events
 // itself and leaves the others to its old handler. method is "" for the handler that Options.Entry names.
 //
-// The event's and the result's bytes pass as they are. The handler has the invocation's request id, function ARN, trace
+// The event's and the result's bytes pass as they are, and what the handler has streamed, too; not its content type. The handler has the invocation's request id, function ARN, trace
 // header, client context, identity, tenant and remaining time, as Invoke has them.
 //
 // Its errors are of aws-lambda-go's type messages.InvokeResponse_Error, with errorType and errorMessage as docs/lambda.md has

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -112,6 +113,15 @@ func last(values map[string][]string) map[string]string {
 		if len(list) > 0 { // middleware may leave a header without values
 			all[key] = list[len(list)-1]
 		}
+	}
+	return all
+}
+
+// respelled gives headers the names that HeaderNames has for them.
+func respelled(header http.Header, names map[string]string) map[string][]string {
+	all := make(map[string][]string, len(header))
+	for name, values := range header {
+		all[cmp.Or(names[name], name)] = values
 	}
 	return all
 }

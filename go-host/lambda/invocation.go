@@ -29,27 +29,34 @@ func carried(ctx context.Context) []rootbridge.CallOption {
 	return options
 }
 
-// clientContext writes what aws-lambda-go has kept of it, in the names that callers send; nil for none.
+// clientContext writes what aws-lambda-go has kept of it, in the names that callers send; nil for none. What is empty was most
+// likely not sent.
 func clientContext(c *lambdacontext.ClientContext) json.RawMessage {
-	wire := struct {
-		Client *lambdacontext.ClientApplication `json:"client,omitempty"`
-		Custom map[string]string                `json:"custom,omitempty"`
-		Env    map[string]string                `json:"env,omitempty"`
-	}{Custom: c.Custom, Env: c.Env}
-	if c.Client != (lambdacontext.ClientApplication{}) {
-		wire.Client = &c.Client
+	type client struct {
+		InstallationID string `json:"installation_id,omitempty"`
+		AppTitle       string `json:"app_title,omitempty"`
+		AppVersionCode string `json:"app_version_code,omitempty"`
+		AppPackageName string `json:"app_package_name,omitempty"`
 	}
-	if wire.Client == nil && c.Custom == nil && c.Env == nil {
-		return nil
-	}
-	text, _ := json.Marshal(wire) // texts always can
-	return text
+	return orNone(struct {
+		Client client            `json:"client,omitzero"`
+		Custom map[string]string `json:"custom,omitempty"`
+		Env    map[string]string `json:"env,omitempty"`
+	}{client(c.Client), c.Custom, c.Env})
 }
 
 func identity(i lambdacontext.CognitoIdentity) json.RawMessage {
-	if i == (lambdacontext.CognitoIdentity{}) {
+	return orNone(struct {
+		ID     string `json:"cognitoIdentityId,omitempty"`
+		PoolID string `json:"cognitoIdentityPoolId,omitempty"`
+	}{i.CognitoIdentityID, i.CognitoIdentityPoolID})
+}
+
+// orNone returns nil for an object without keys.
+func orNone(object any) json.RawMessage {
+	text, _ := json.Marshal(object) // texts always can
+	if string(text) == "{}" {
 		return nil
 	}
-	text, _ := json.Marshal(map[string]string{"cognitoIdentityId": i.CognitoIdentityID, "cognitoIdentityPoolId": i.CognitoIdentityPoolID})
 	return text
 }

@@ -1,8 +1,11 @@
 package lambda
 
 import (
+	"cmp"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"rootbridge"
 )
@@ -18,12 +21,15 @@ type settings struct {
 	binaryTypes []string // nil for the format's own rule
 	gateway     gateway
 	pattern     string
+	headerNames map[string]string // from net/http's spelling
 	trustsProxy bool
 	edit        func(*http.Request, any)
 	callOptions []rootbridge.CallOption
 	onError     func(http.ResponseWriter, *http.Request, error)
 	showsErrors bool
 	logger      *slog.Logger
+
+	writeTimeout time.Duration // negative for none
 }
 
 // gateway is what events say of the gateway that they seem to come from.
@@ -33,7 +39,7 @@ type gateway struct {
 }
 
 func newSettings(options []Option) settings {
-	s := settings{format: APIGatewayV2, gateway: gateway{stage: defaultStage}, logger: slog.Default()}
+	s := settings{format: APIGatewayV2, gateway: gateway{stage: defaultStage}, logger: slog.Default(), writeTimeout: defaultWriteTimeout}
 	for _, option := range options {
 		option(&s)
 	}
@@ -42,6 +48,15 @@ func newSettings(options []Option) settings {
 		s.maxBody = s.bodyLimit
 	}
 	return s
+}
+
+const defaultWriteTimeout = 30 * time.Second
+
+// WriteTimeout is how long a client may take to read an answer, from when it is there: then its connection is closed. Default 30 s,
+// which 0 is as well; negative means no bound but http.Server.WriteTimeout, which counts from the request's header on. A writer of
+// middleware's that http.ResponseController can't see through leaves it without effect.
+func WriteTimeout(d time.Duration) Option {
+	return func(s *settings) { s.writeTimeout = cmp.Or(d, defaultWriteTimeout) }
 }
 
 // Format says what events look like and which responses are understood. Default APIGatewayV2.
@@ -74,7 +89,8 @@ func AccountID(id string) Option {
 	return func(s *settings) { s.gateway.accountID = id }
 }
 
-// APIID is requestContext.apiId. Default: the first label of the domain name, as on AWS.
+// APIID is requestContext.apiId. Default: the first label of the domain name, as on AWS; of an IP address what is before its first
+// dot, or all of it.
 func APIID(id string) Option {
 	return func(s *settings) { s.gateway.apiID = id }
 }
@@ -97,6 +113,23 @@ func TargetGroup(arn string) Option {
 // rest of the path as it came, and "/" is "$default" with format 2.0.
 func Route(pattern string) Option {
 	return func(s *settings) { s.pattern = pattern }
+}
+
+// HeaderNames lists headers that events of APIGatewayV1 have in the spelling given, "X-GitHub-Event" for example. REST APIs pass
+// names on as the client has spelled them, which net/http does not keep: others come as in "X-Github-Event". The other formats
+// have names in lower case, as on AWS. Handler panics for what can't be the name of a header.
+func HeaderNames(names ...string) Option {
+	return func(s *settings) {
+		if s.headerNames == nil {
+			s.headerNames = make(map[string]string, len(names))
+		}
+		for _, name := range names {
+			if !isName(name) {
+				panic(fmt.Sprintf("lambda: expected the name of a header, got %q", name))
+			}
+			s.headerNames[http.CanonicalHeaderKey(name)] = name
+		}
+	}
 }
 
 // TrustProxy is for servers behind a proxy, which sets X-Forwarded-For, -Proto and -Port: they are passed on as they come,

@@ -16,6 +16,7 @@ type request struct {
 	received time.Time
 	path     string // as it came, escaped
 	header   http.Header
+	names    map[string]string // that headers have in place of net/http's
 	sourceIP string
 	route    route
 	gateway  gateway
@@ -29,7 +30,7 @@ const (
 )
 
 func (s *settings) request(r *http.Request, id string, received time.Time, t trace, body []byte) *request {
-	q := &request{Request: r, id: id, received: received, gateway: s.gateway}
+	q := &request{Request: r, id: id, received: received, names: s.headerNames, gateway: s.gateway}
 	q.gateway.variables = maps.Clone(s.gateway.variables) // each event's own, to be edited
 	q.path = cmp.Or(r.URL.EscapedPath(), "/")
 	q.body, q.isBase64 = s.bodyText(r.Header, body)

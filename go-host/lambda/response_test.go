@@ -140,3 +140,17 @@ func TestHEADIsAnsweredWithoutABody(t *testing.T) {
 		t.Errorf("%d %q", got.StatusCode, got.body)
 	}
 }
+
+func TestCookiesOfMiddlewareStayBesideTheHandlers(t *testing.T) {
+	t.Parallel()
+	handler := lambda.Handler(start(t, handlers), "answer")
+	server := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "session=1")
+		w.Header().Set("X-Frame-Options", "DENY")
+		handler.ServeHTTP(w, r)
+	}))
+	got := do(t, server, http.MethodPost, "/", `{"statusCode":200,"cookies":["a=1","b=2"],"headers":{"x-frame-options":"SAMEORIGIN"}}`, "Content-Type", "application/json")
+	if !slices.Equal(got.Header["Set-Cookie"], []string{"session=1", "a=1", "b=2"}) || !slices.Equal(got.Header["X-Frame-Options"], []string{"SAMEORIGIN"}) {
+		t.Errorf("%q", got.Header)
+	}
+}

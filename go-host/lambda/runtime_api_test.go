@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"rootbridge"
 	"rootbridge/lambda"
 )
@@ -76,6 +78,12 @@ func (a *runtimeAPI) post(w http.ResponseWriter, r *http.Request) {
 // invoke hands out an event, and returns what becomes of it. header lists names and values in turn.
 func (a *runtimeAPI) invoke(t *testing.T, event string, header ...string) outcome {
 	t.Helper()
+	a.handOut(t, event, header...)
+	return a.outcome(t)
+}
+
+func (a *runtimeAPI) handOut(t *testing.T, event string, header ...string) {
+	t.Helper()
 	i := invocation{event, http.Header{
 		"Lambda-Runtime-Aws-Request-Id": {"r-1"},
 		"Lambda-Runtime-Deadline-Ms":    {deadline(long)},
@@ -90,7 +98,6 @@ func (a *runtimeAPI) invoke(t *testing.T, event string, header ...string) outcom
 	case <-ctx.Done():
 		t.Fatal("nobody takes the event")
 	}
-	return a.outcome(t)
 }
 
 func (a *runtimeAPI) outcome(t *testing.T) outcome {
@@ -115,8 +122,8 @@ type process struct {
 	ended  chan error
 }
 
-// startFunction starts a function that carries a CommonJS module.
-func startFunction(t *testing.T, api, module string) *process {
+// startFunction starts a function that carries a CommonJS module, with more variables if given.
+func startFunction(t *testing.T, api, module string, env ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "index.js"), []byte(module), 0o600); err != nil {
@@ -124,6 +131,7 @@ func startFunction(t *testing.T, api, module string) *process {
 	}
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0]), ended: make(chan error, 1)}
 	p.Env = append(os.Environ(), "ROOTBRIDGE_TEST_FUNCTION="+dir, "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api, "http://"))
+	p.Env = append(p.Env, env...)
 	p.Stderr, p.WaitDelay = &p.stderr, long
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -156,7 +164,7 @@ func (p *process) exitCode(t *testing.T) int {
 // playFunction never returns. No call has as little time as CallTimeout says.
 func playFunction(dir string) {
 	host, err := rootbridge.Start(context.Background(), rootbridge.Options{
-		Entry: "index.handler", Dir: dir, Convention: rootbridge.Lambda, Workers: 1, Node: os.Getenv("ROOTBRIDGE_TEST_NODE"),
+		Entry: "index.handler", Dir: dir, Convention: rootbridge.Lambda, Workers: lambdacontext.MaxConcurrency(), Node: os.Getenv("ROOTBRIDGE_TEST_NODE"),
 		CallTimeout: time.Nanosecond, QueueTimeout: long, BootTimeout: long, Heartbeat: beat, KillGrace: grace,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})

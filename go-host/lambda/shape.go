@@ -17,6 +17,8 @@ func encode(event any) (json.RawMessage, error) {
 		event = v1Shape(e)
 	case *events.ALBTargetGroupRequest:
 		event = albShape(e)
+	case *events.LambdaFunctionURLRequest:
+		event = urlShape(e)
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -73,6 +75,20 @@ func albShape(e *events.ALBTargetGroupRequest) any {
 		shaped.MultiValueQueryStringParameters = &query
 	}
 	return shaped
+}
+
+// urlShape has the one route and stage that function URLs have (Lambda guide), and the type lacks.
+func urlShape(e *events.LambdaFunctionURLRequest) any {
+	type context struct {
+		events.LambdaFunctionURLRequestContext
+		RouteKey string `json:"routeKey"`
+		Stage    string `json:"stage"`
+	}
+	return struct {
+		*events.LambdaFunctionURLRequest
+		RouteKey       string  `json:"routeKey"`
+		RequestContext context `json:"requestContext"`
+	}{e, defaultRoute, context{e.RequestContext, defaultRoute, defaultStage}}
 }
 
 func orEmpty[V any](values map[string]V) map[string]V {

@@ -63,12 +63,38 @@ func TestAHandlerOnLambdaSeesItsInvocation(t *testing.T) {
 			t.Errorf("there is no %s in %s", want, got.body)
 		}
 	}
+	sparse := api.invoke(t, `{"do":"tell"}`,
+		"Lambda-Runtime-Client-Context", `{"client":{"app_title":"shop"}}`, "Lambda-Runtime-Cognito-Identity", `{"cognitoIdentityId":"i"}`)
+	for _, want := range []string{`"clientContext":{"client":{"app_title":"shop"}}`, `"identity":{"cognitoIdentityId":"i"}`} {
+		if !strings.Contains(sparse.body, want) {
+			t.Errorf("what was not sent is there; no %s in %s", want, sparse.body)
+		}
+	}
 	remaining := time.Duration(jsonOf[struct{ Remaining int64 }](t, got.body).Remaining) * time.Millisecond
 	if remaining <= 0 || remaining > long {
 		t.Errorf("%v remain of %v", remaining, long)
 	}
 	if bare := api.invoke(t, `{"do":"tell"}`); strings.Contains(bare.body, "identity") || strings.Contains(bare.body, "clientContext") || strings.Contains(bare.body, "trace") {
 		t.Errorf("an invocation without them has %s", bare.body)
+	}
+}
+
+func TestSeveralEventsAtATimeHaveAWorkerEach(t *testing.T) {
+	t.Parallel()
+	const meets = `
+		const { existsSync, writeFileSync } = require('fs');
+		exports.handler = async ({ own, other }) => {
+			writeFileSync(own, '');
+			while (!existsSync(other)) await new Promise((resolve) => setTimeout(resolve, 2));
+			return process.pid;
+		};`
+	api := serveRuntimeAPI(t)
+	startFunction(t, api.URL, meets, "AWS_LAMBDA_MAX_CONCURRENCY=2")
+	api.handOut(t, `{"own":"a","other":"b"}`)
+	api.handOut(t, `{"own":"b","other":"a"}`)
+	first, second := api.outcome(t), api.outcome(t)
+	if first.path != "response" || second.path != "response" || first.body == second.body {
+		t.Errorf("got %+v and %+v", first, second)
 	}
 }
 

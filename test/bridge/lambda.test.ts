@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
 import { Encoding, Kind } from "../../protocol/frame.ts";
-import type { HelloOptions } from "../../protocol/message.ts";
+import { decodeReply, type HelloOptions } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
 
 const FILE = "calls/lambda.js";
@@ -107,6 +107,19 @@ suite("a worker that invokes Lambda handlers", { concurrency: 2 }, () => {
     const error = await peer.fail("streams", { size: 8_192 });
     assert.deepEqual([error.code, error.name], ["too_large", "Function.ResponseSizeTooLarge"]);
     assert.equal(await peer.call("handler", 1), 1);
+    await peer.goaway();
+  });
+
+  test("says the type that a stream was given, up to what a reply's meta has room for", async (t) => {
+    const peer = await startLambda(t, {}, 4_096);
+    const metaOf = async (type: unknown, size = 1_024) =>
+      decodeReply((await peer.ask("streams", { size, type })).frame.meta);
+    assert.deepEqual(await metaOf("text/html"), { contentType: "text/html" });
+    assert.deepEqual(await metaOf(undefined), {});
+    assert.deepEqual(await metaOf(7), {});
+    assert.deepEqual(await metaOf("a".repeat(20_000)), {});
+    const error = await peer.fail("streams", { size: 8_192, type: "a/b" });
+    assert.equal(error.name, "Function.ResponseSizeTooLarge");
     await peer.goaway();
   });
 

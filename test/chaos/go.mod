@@ -1,6 +1,6 @@
 module chaos
 
-go 1.25
+go 1.26
 
 require (
 	go.uber.org/goleak v1.3.0
@@ -8,6 +8,7 @@ require (
 )
 
 require (
+	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 )

@@ -9,6 +9,7 @@ import {
   decodeHello,
   decodeLog,
   decodeReady,
+  decodeReply,
   decodeStats,
   encodeCall,
   encodeCancel,
@@ -16,6 +17,7 @@ import {
   encodeHello,
   encodeLog,
   encodeReady,
+  encodeReply,
   encodeStats,
   MessageError,
 } from "../../protocol/message.ts";
@@ -36,6 +38,7 @@ const again = {
   hello: (from: Uint8Array) => encodeHello(decodeHello(from)),
   ready: (from: Uint8Array) => encodeReady(decodeReady(from)),
   call: (from: Uint8Array) => encodeCall(decodeCall(from)),
+  reply: (from: Uint8Array) => encodeReply(decodeReply(from)),
   cancel: (from: Uint8Array) => encodeCancel(decodeCancel(from)),
   log: (from: Uint8Array) => encodeLog(decodeLog(from)),
   goaway: (from: Uint8Array) => encodeGoaway(decodeGoaway(from)),

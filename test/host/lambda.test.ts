@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, realpathSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { type CallOptions, type Host, type Options, start } from "../../src/index.ts";
@@ -13,6 +20,12 @@ exports.env = async (names) => Object.fromEntries(names.map((name) => [name, pro
 exports.pid = async () => process.pid;
 exports.hang = () => new Promise((resolve) => setTimeout(resolve, 600_000));
 exports.spin = () => { for (;;); };
+exports.waits = async (dir) => {
+  const { existsSync, writeFileSync } = require("node:fs");
+  const { signal } = require("rootbridge").currentCall();
+  while (!(signal.aborted && existsSync(dir + "/go"))) await new Promise((resolve) => setTimeout(resolve, 2));
+  writeFileSync(dir + "/done", "paid");
+};
 exports.rejects = async () => { Promise.reject(new TypeError("left")); await exports.hang(); };
 let running = 0;
 exports.most = async () => {
@@ -30,6 +43,16 @@ function startTask(t: TestContext, entry: string, options: Options = {}): Promis
   writeFileSync(join(dir, "index.js"), handlers);
   writeFileSync(join(dir, "src", "app.js"), handlers);
   return startHost(t, { entry, dir, convention: "lambda", ...options });
+}
+
+/** Begins an invocation, and settles when its caller has gone away, as soon as the handler runs. */
+async function leave(host: Host, event: unknown, options: CallOptions = {}): Promise<void> {
+  const caller = new AbortController();
+  const { signal } = caller;
+  const call = failure(host.call("", event, { ...options, signal }), "canceled");
+  await until(() => host.stats().workers[0]?.calls === 1, "the invocation runs");
+  caller.abort();
+  await call;
 }
 
 describe("a host of a Lambda handler", { concurrency: 2 }, () => {
@@ -120,6 +143,25 @@ describe("a host of a Lambda handler", { concurrency: 2 }, () => {
     assert.deepEqual(await own.call("", ["TZ", "_HANDLER", "HOME"]), env);
   });
 
+  test("shows the process's own runtime where none is chosen", async (t) => {
+    const own = process.env["AWS_EXECUTION_ENV"];
+    process.env["AWS_EXECUTION_ENV"] = "AWS_Lambda_nodejs24.x";
+    t.after(() => {
+      if (own === undefined) delete process.env["AWS_EXECUTION_ENV"];
+      else process.env["AWS_EXECUTION_ENV"] = own;
+    });
+    const lambda = { runtime: "nodejs22.x" } as const;
+    const names = ["AWS_EXECUTION_ENV"];
+    for (const [options, want] of [
+      [{}, "AWS_Lambda_nodejs24.x"],
+      [{ lambda }, "AWS_Lambda_nodejs22.x"],
+    ] as const) {
+      const host = await startTask(t, "index.env", options);
+      assert.deepEqual(await host.call("", names), { AWS_EXECUTION_ENV: want });
+      assert.deepEqual(await host.call("handler", 1), { event: 1 });
+    }
+  });
+
   test("runs one invocation at a time in a worker, unless told otherwise", async (t) => {
     const host = await startTask(t, "index.most");
     assert.deepEqual(await Promise.all([host.call(""), host.call(""), host.call("")]), [1, 1, 1]);
@@ -145,6 +187,44 @@ describe("a host of a Lambda handler", { concurrency: 2 }, () => {
       assert.equal(host.stats().restarts, 1);
     });
   }
+
+  test("lets an invocation whose caller has gone away go on", async (t) => {
+    const host = await startTask(t, "index.waits", { killGrace: 20 });
+    const dir = temporaryFolder(t);
+    await leave(host, dir);
+    // Long after killGrace its place is still taken.
+    await failure(host.call("pid", {}, { timeout: 300 }), "deadline_exceeded");
+    writeFileSync(join(dir, "go"), "");
+    await until(() => host.stats().lateReplies === 1, "it has ended");
+    assert.equal(readFileSync(join(dir, "done"), "utf8"), "paid");
+    assert.equal(host.stats().restarts, 0);
+  });
+
+  test("ends it when its own time is over", async (t) => {
+    const host = await startTask(t, "index.hang", { killGrace: 60_000 });
+    await leave(host, {}, { timeout: 2_000 });
+    assert.equal(host.stats().restarts, 0);
+    await host.call("pid", {}, { timeout: 60_000 });
+    assert.equal(host.stats().restarts, 1);
+  });
+
+  test("lets it end while the host closes", async (t) => {
+    const host = await startTask(t, "index.waits", { drainTimeout: 60_000 });
+    const dir = temporaryFolder(t);
+    await leave(host, dir);
+    const closed = host.close();
+    await failure(host.call("pid"), "closed");
+    writeFileSync(join(dir, "go"), "");
+    await closed;
+    assert.equal(readFileSync(join(dir, "done"), "utf8"), "paid");
+  });
+
+  test("kills the worker if it blocks the event loop", async (t) => {
+    const host = await startTask(t, "index.spin", { killGrace: 100 });
+    await leave(host, {}, { timeout: 60_000 });
+    await host.call("pid", {}, { timeout: 60_000 });
+    assert.equal(host.stats().restarts, 1);
+  });
 
   test("says why a handler does not load, with Lambda's types", async (t) => {
     const dir = temporaryFolder(t);

@@ -17,7 +17,7 @@ test("README's first lines run in a module that was made as README says", (t) =>
     mkdirSync(dirname(join(app, name)), { recursive: true });
     writeFileSync(join(app, name), text);
   };
-  write("go.mod", "module app\n\ngo 1.25\n");
+  write("go.mod", "module app\n\ngo 1.26\n");
   write("main.go", program(block("go")));
   write("legacy/index.js", "exports.validate = ({ items }) => ({ valid: items.length > 0 });\n");
   const env = { ...process.env, GOWORK: "off", GOFLAGS: "-mod=mod" };

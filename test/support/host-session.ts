@@ -7,6 +7,7 @@ import {
   type Convention,
   type Host,
   type Options,
+  type Reply,
   RootbridgeError,
   start,
 } from "../../src/index.ts";
@@ -36,7 +37,7 @@ interface Play {
 
 interface StartedCall {
   readonly controller: AbortController;
-  readonly outcome: Promise<{ result?: unknown; error?: unknown }>;
+  readonly outcome: Promise<{ result?: unknown; type?: string; error?: unknown }>;
 }
 
 const program = fileURLToPath(new URL("scripted-worker.mjs", import.meta.url));
@@ -147,9 +148,14 @@ function startCall(step: CallStep, { host, calls }: Play): void {
   const controller = new AbortController();
   const given = Object.entries({ timeout, traceId, traceparent, convention });
   const options = Object.fromEntries(given.filter(([, value]) => value !== undefined));
-  const call = host.call(method, argumentOf(step), { ...options, signal: controller.signal });
+  const { signal } = controller;
+  let type = "";
+  const onReply = ({ contentType = "" }: Reply): void => {
+    type = contentType;
+  };
+  const call = host.call(method, argumentOf(step), { ...options, signal, onReply });
   const outcome = call.then(
-    (result) => ({ result }),
+    (result) => ({ result, type }),
     (error: unknown) => ({ error }),
   );
   calls.set(as, { controller, outcome });
@@ -177,17 +183,20 @@ interface Expected {
   readonly depth?: number;
   readonly none?: true;
   readonly error?: object;
+  readonly content_type?: string;
 }
 
 async function expectOutcome(expected: Expected, { calls }: Play): Promise<void> {
-  allowOnly("expect", expected, ["of", "value", "part", "hex", "depth", "none", "error"]);
-  const { of, value, part, hex, depth, none, error } = expected;
+  const known = "of value part hex depth none error content_type";
+  allowOnly("expect", expected, known.split(" "));
+  const { of, value, part, hex, depth, none, error, content_type: contentType = "" } = expected;
   const outcome = await called(calls, of).outcome;
   if (error !== undefined || "error" in outcome) {
     checkError(of, error, outcome.error);
     return;
   }
-  const { result } = outcome;
+  const { result, type } = outcome;
+  assert.equal(type, contentType, of);
   if (hex !== undefined) assert.deepEqual(result, bytes(hex), of);
   else if (depth !== undefined) checkDepth(result, depth);
   else if (none) assert.equal(result, undefined, of);

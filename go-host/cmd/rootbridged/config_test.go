@@ -75,6 +75,9 @@ func TestWrongUsageSaysWhatIsWrongAndExitsWith2(t *testing.T) {
 		{[]string{"serve", "--http", "handler", "--max-timeout", "1m"}, "--max-timeout is for calls"},
 		{[]string{"serve", "--http", "handler", "--http-format", "sqs"}, "--http-format"},
 		{[]string{"serve", "--http", "handler", "--http-route", "GET orders"}, "--http-route to be a pattern"},
+		{[]string{"serve", "--http", "handler", "--http-header-name", "X-GitHub-Event"}, "is for --http-format apigateway-v1"},
+		{[]string{"serve", "--http", "handler", "--http-format", "apigateway-v1", "--http-header-name", "X Y"}, "--http-header-name to be the name of a header"},
+		{[]string{"serve", "--http-header-name", "X-A"}, "--http-header-name is for --http METHOD"},
 		{[]string{"serve", "--http", "handler", "--http-route", "/a/{x}", "--http-route", "/a/{y}"}, "--http-route to be a pattern"},
 		{[]string{"serve", "--http", "handler", "--http-stage-variable", "=secret"}, "--http-stage-variable to be KEY=VALUE"},
 		{[]string{"serve", "--http", "handler", "--http-public", "--tls-client-ca", "a"}, "leave one of them out"},
@@ -166,7 +169,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestEveryOptionOfTheHostThatMakesSenseIsAFlag(t *testing.T) {
 	t.Parallel()
 	flags := flagsOf(t, "serve")
-	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal", "Lambda"} // signals are always on
+	elsewhere := []string{"Source", "Command", "Logger", "ReloadOnSignal", "Lambda", "JSON"} // signals are always on
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[rootbridge.Options]()) {
 		flag := "--" + strings.TrimSuffix(flagName(field.Name), "s")
 		if field.IsExported() && !flags[flag] && !flags[flag+"s"] && !slices.Contains(elsewhere, field.Name) {

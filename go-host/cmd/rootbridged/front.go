@@ -22,7 +22,7 @@ func (s *server) front() http.Handler {
 	if !s.flags.Front.Public {
 		f.tokens = s.flags.tokens
 	}
-	options := append(s.flags.Front.options(), lambda.OnError(f.failed))
+	options := append(s.flags.Front.options(), lambda.OnError(f.failed), lambda.WriteTimeout(s.flags.WriteTimeout))
 	f.routes = routed(s.flags.Front.Route, lambda.Handler(s.host, *s.flags.HTTP, options...))
 	return refusingUnclearBodies(limitingReads(s.flags.ReadTimeout, f), answerFailure)
 }
@@ -32,9 +32,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w = f.bodies.counting(w)
 	body := f.bodies.of(w, r)
 	defer body.release()
-	w = &timedAnswer{ResponseWriter: w, answers: f.answers}
 	r = traced(w, r)
 	if failed := refuseWithoutToken(f.tokens, r, f.logger); failed != nil {
+		f.limitWriting(w)
 		answerFailure(w, failed)
 		return
 	}
@@ -63,20 +63,6 @@ func (f *front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	lambda.WriteError(w, err)
 }
-
-// timedAnswer gives an answer its time from when it is there.
-type timedAnswer struct {
-	http.ResponseWriter
-	answers answers
-}
-
-func (t *timedAnswer) WriteHeader(status int) {
-	t.answers.limitWriting(t.ResponseWriter)
-	t.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is http.ResponseController's.
-func (t *timedAnswer) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // routed gives each pattern to the handler, and answers 404 for other requests, as API Gateway does. Without patterns every
 // path reaches it as it came: a mux would redirect some.

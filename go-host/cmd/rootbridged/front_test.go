@@ -458,9 +458,9 @@ func TestNothingOfOneVisitorGetsToAnother(t *testing.T) {
 func TestFlagsOfTheFrontReachTheEvent(t *testing.T) {
 	t.Parallel()
 	front, _ := serveFront(t, "--http-format", "apigateway-v1", "--http-stage", "prod", "--http-stage-variable", "table=orders,old",
-		"--http-binary-media-type", "image/*", "--http-trust-proxy", "--http-route", "GET /orders/{id}", "--http-route", "/files/{proxy...}")
-	got := front.ask("GET /orders/7", "", "X-Forwarded-For: 192.0.2.1").event(t)
-	if got.PathParameters["id"] != "7" || got.Resource != "/orders/{id}" || got.RequestContext.Stage != "prod" ||
+		"--http-binary-media-type", "image/*", "--http-header-name", "X-GitHub-Event", "--http-trust-proxy", "--http-route", "GET /orders/{id}", "--http-route", "/files/{proxy...}")
+	got := front.ask("GET /orders/7", "", "X-Forwarded-For: 192.0.2.1", "x-github-event: push").event(t)
+	if got.Headers["X-GitHub-Event"] != "push" || got.PathParameters["id"] != "7" || got.Resource != "/orders/{id}" || got.RequestContext.Stage != "prod" ||
 		got.StageVariables["table"] != "orders,old" || got.RequestContext.Identity.SourceIP != "192.0.2.1" {
 		t.Errorf("got %+v", got)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,6 +17,7 @@ type frontFlags struct {
 	Stage           string   `default:"$$default" placeholder:"NAME" help:"What the handler is told to be its API's stage. Default: $$default."`
 	StageVariable   []string `sep:"none" placeholder:"KEY=VALUE" help:"Stage variable; may be repeated."`
 	BinaryMediaType []string `placeholder:"TYPE" help:"Type of bodies that are base64 in events, such as 'image/*'; may be repeated. Default: as the format has it."`
+	HeaderName      []string `placeholder:"NAME" help:"Header that events of apigateway-v1 have in this spelling, such as X-GitHub-Event; may be repeated. Others have the daemon's: X-Github-Event."`
 	TrustProxy      bool     `help:"Believe X-Forwarded-For, -Proto and -Port: there is a proxy before it that sets them."`
 	Public          bool     `help:"Let everybody in who gets to --listen, without a token: the handler decides who may do what."`
 }
@@ -24,6 +26,9 @@ func (f *frontFlags) options() []lambda.Option {
 	options := []lambda.Option{lambda.Format(lambda.EventFormat(f.Format)), lambda.Stage(f.Stage, f.stageVariables())}
 	if len(f.BinaryMediaType) > 0 {
 		options = append(options, lambda.BinaryMediaTypes(f.BinaryMediaType...))
+	}
+	if len(f.HeaderName) > 0 {
+		options = append(options, lambda.HeaderNames(f.HeaderName...))
 	}
 	if f.TrustProxy {
 		options = append(options, lambda.TrustProxy())
@@ -64,7 +69,7 @@ func (c *serveCommand) checkFront() error {
 func (f *frontFlags) checkUnused() error {
 	for flag, isGiven := range map[string]bool{
 		"format": f.Format != string(lambda.APIGatewayV2), "route": len(f.Route) > 0, "stage": f.Stage != "$default", "stage-variable": len(f.StageVariable) > 0,
-		"binary-media-type": len(f.BinaryMediaType) > 0, "trust-proxy": f.TrustProxy, "public": f.Public,
+		"binary-media-type": len(f.BinaryMediaType) > 0, "header-name": len(f.HeaderName) > 0, "trust-proxy": f.TrustProxy, "public": f.Public,
 	} {
 		if isGiven {
 			return usagef("--http-%s is for --http METHOD, which is not given", flag)
@@ -79,16 +84,22 @@ func (f *frontFlags) check() error {
 			return usagef("expected --http-stage-variable to be KEY=VALUE, got %.100q", name)
 		}
 	}
-	return checkRoutes(f.Route)
+	if len(f.HeaderName) > 0 && f.Format != string(lambda.APIGatewayV1) {
+		return usagef("--http-header-name is for --http-format apigateway-v1: names are in lower case with %s", f.Format)
+	}
+	return errors.Join(
+		checkPanic("--http-header-name to be the name of a header", func() { lambda.Handler(nil, "", f.options()...) }),
+		checkPanic("--http-route to be a pattern such as 'GET /orders/{id}'", func() { routed(f.Route, http.NotFoundHandler()) }),
+	)
 }
 
-// checkRoutes finds patterns that a mux does not take, which it says by a panic.
-func checkRoutes(patterns []string) (err error) {
+// checkPanic finds what others do not take, which they say by a panic.
+func checkPanic(expected string, use func()) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = usagef("expected --http-route to be a pattern such as 'GET /orders/{id}': %s", fmt.Sprint(reason))
+			err = usagef("expected %s: %s", expected, fmt.Sprint(reason))
 		}
 	}()
-	routed(patterns, http.NotFoundHandler())
+	use()
 	return nil
 }

@@ -54,15 +54,20 @@ type Call struct {
 	// Size is the caller's to set before Send, and to read when the call has settled.
 	Size int
 
-	// The answer: a reply or error frame's kind, encoding and payload, or Err when the connection ended before it.
+	// Lasting is set before Send for a call that goes on when it is canceled: Quiet waits for it until Forsake.
+	Lasting bool
+
+	// The answer: a reply or error frame's kind, encoding, meta and payload, or Err when the connection ended before it.
 	Kind     frame.Kind
 	Encoding frame.Encoding
+	Meta     frame.ReplyMeta
 	Payload  []byte
 	Err      error
 
 	id        uint32
 	offset    uint64 // of its frame among all bytes written; law: Conn.mu
 	abandoned bool   // nobody waits any more; law: Conn.mu
+	lingers   bool   // and Quiet does nevertheless; law: Conn.mu
 }
 
 var calls = sync.Pool{New: func() any { return &Call{Done: make(chan Signal, 1)} }}
@@ -103,17 +108,18 @@ type Conn struct {
 	mu      sync.Mutex
 	err     error // why the connection has ended, or nil
 	lastID  uint32
-	calls   map[uint32]*Call
+	calls   inFlight
 	goaway  bool
 	waiting int           // calls in flight that somebody waits for
-	quiet   chan struct{} // if not nil, closed when waiting reaches 0
+	lasting int           // and that linger
+	quiet   chan struct{} // if not nil, closed when both reach 0
 	out     outbox
 	deadlines
 }
 
 // New returns a connection that writes to w. Nothing is read until Serve is called.
 func New(w io.Writer, maxPayload int, handler Handler) *Conn {
-	c := &Conn{handler: handler, maxPayload: maxPayload, calls: make(map[uint32]*Call)}
+	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight()}
 	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
 	return c
 }
@@ -169,13 +175,13 @@ func (c *Conn) dispatch(f frame.Frame) error {
 // answer settles the call with the frame's id. An answer that nobody waits for is dropped and counted.
 func (c *Conn) answer(f frame.Frame) {
 	c.mu.Lock()
-	call, ok := c.calls[f.ID]
-	if !ok {
+	call := c.calls.get(f.ID)
+	if call == nil {
 		c.mu.Unlock()
 		c.strays.Add(1)
 		return
 	}
-	c.takeLocked(f.ID, call)
+	c.takeLocked(call)
 	c.mu.Unlock()
 	c.answered.Add(1)
 	c.handler.Settled(call)
@@ -185,7 +191,21 @@ func (c *Conn) answer(f frame.Frame) {
 		return
 	}
 	call.Kind, call.Encoding, call.Payload = f.Kind, f.Encoding, f.Payload
+	if len(f.Meta) > 0 {
+		call.Meta = c.replyMeta(f)
+	}
 	call.Done <- Settled
+}
+
+func (c *Conn) replyMeta(f frame.Frame) frame.ReplyMeta {
+	if f.Kind != frame.Reply {
+		return frame.ReplyMeta{}
+	}
+	meta, err := frame.ParseReply(f.Meta)
+	if err != nil {
+		c.strays.Add(1)
+	}
+	return meta
 }
 
 // leave takes a worker's goaway: unless it goes on serving it gets no further calls, and those after last_id end as not
@@ -202,9 +222,9 @@ func (c *Conn) leave(meta []byte) error {
 	c.mu.Lock()
 	c.goaway = true
 	var unstarted []*Call
-	for id, call := range c.calls {
-		if goaway.LastID != nil && isAfter(id, *goaway.LastID) {
-			c.takeLocked(id, call)
+	for call := range c.calls.all() {
+		if goaway.LastID != nil && isAfter(call.id, *goaway.LastID) {
+			c.takeLocked(call)
 			unstarted = append(unstarted, call)
 		}
 	}
@@ -261,7 +281,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 		return err
 	}
 	call.id = c.nextIDLocked()
-	c.calls[call.id] = call
+	c.calls.add(call)
 	c.waiting++
 	call.offset = c.out.queued
 	c.watchLocked(call)
@@ -284,7 +304,7 @@ func (c *Conn) closedLocked() error {
 func (c *Conn) nextIDLocked() uint32 {
 	for {
 		c.lastID = c.lastID%frame.MaxCallID + 1
-		if _, taken := c.calls[c.lastID]; !taken {
+		if c.calls.get(c.lastID) == nil {
 			return c.lastID
 		}
 	}
@@ -295,7 +315,7 @@ func (c *Conn) nextIDLocked() uint32 {
 // be touched again.
 func (c *Conn) Abandon(call *Call, reason string) bool {
 	c.mu.Lock()
-	if c.calls[call.id] != call {
+	if c.calls.get(call.id) != call {
 		c.mu.Unlock()
 		return false
 	}
@@ -303,10 +323,25 @@ func (c *Conn) Abandon(call *Call, reason string) bool {
 		c.mu.Unlock()
 		return true
 	}
+	if call.Lasting && reason != reasonDeadline {
+		call.lingers = true
+		c.lasting++
+	}
 	c.abandonLocked(call)
 	id := call.id
 	c.mu.Unlock()
 	c.write(frame.Cancel, id, frame.AppendCancelMeta(nil, reason))
+	return true
+}
+
+// Forsake says that a lasting call that was abandoned has had its time. It returns false when the call has settled.
+func (c *Conn) Forsake(call *Call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls.get(call.id) != call {
+		return false
+	}
+	c.stopLastingLocked(call)
 	return true
 }
 
@@ -332,7 +367,7 @@ func (c *Conn) Goaway() {
 	c.write(frame.Goaway, 0, nil)
 }
 
-// Quiet returns a channel that is closed when nobody waits for a call any more.
+// Quiet returns a channel that is closed when nobody waits for a call any more, and none is lasting.
 func (c *Conn) Quiet() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -340,10 +375,7 @@ func (c *Conn) Quiet() <-chan struct{} {
 		c.quiet = make(chan struct{})
 	}
 	quiet := c.quiet
-	if c.waiting == 0 {
-		close(quiet)
-		c.quiet = nil
-	}
+	c.tellQuietLocked()
 	return quiet
 }
 
@@ -360,7 +392,7 @@ func (c *Conn) Strays() uint64 { return c.strays.Load() }
 func (c *Conn) InFlight() (waiting, abandoned int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waiting, len(c.calls) - c.waiting
+	return c.waiting, c.calls.count - c.waiting
 }
 
 // Fail ends the connection: every call in flight, and every later Send, fails with err; those of which nothing was sent fail
@@ -373,8 +405,8 @@ func (c *Conn) Fail(err error) {
 	}
 	c.err = err
 	var sent, unsent []*Call
-	for id, call := range c.calls {
-		c.takeLocked(id, call)
+	for call := range c.calls.all() {
+		c.takeLocked(call)
 		if call.offset >= c.out.taken {
 			unsent = append(unsent, call)
 		} else {
@@ -391,16 +423,29 @@ func (c *Conn) Fail(err error) {
 }
 
 // takeLocked makes a call leave the connection. From then on its abandoned field does not change.
-func (c *Conn) takeLocked(id uint32, call *Call) {
-	delete(c.calls, id)
+func (c *Conn) takeLocked(call *Call) {
+	c.calls.remove(call)
 	if !call.abandoned {
 		c.stopWaitingLocked()
 	}
+	c.stopLastingLocked(call)
 }
 
 func (c *Conn) stopWaitingLocked() {
 	c.waiting--
-	if c.waiting == 0 && c.quiet != nil {
+	c.tellQuietLocked()
+}
+
+func (c *Conn) stopLastingLocked(call *Call) {
+	if call.lingers {
+		call.lingers = false
+		c.lasting--
+		c.tellQuietLocked()
+	}
+}
+
+func (c *Conn) tellQuietLocked() {
+	if c.waiting+c.lasting == 0 && c.quiet != nil {
 		close(c.quiet)
 		c.quiet = nil
 	}

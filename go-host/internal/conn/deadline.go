@@ -43,11 +43,11 @@ func (c *Conn) expire() {
 	}
 	c.deadlines.next = time.Time{}
 	var earliest time.Time
-	for id, call := range c.calls {
+	for call := range c.calls.all() {
 		switch {
 		case call.abandoned || call.Deadline.IsZero():
 		case !call.Deadline.After(now):
-			expired = append(expired, id)
+			expired = append(expired, call.id)
 			c.abandonLocked(call)
 			call.Done <- Expired // has room: a call gets one signal
 		case earliest.IsZero() || call.Deadline.Before(earliest):

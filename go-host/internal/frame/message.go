@@ -161,6 +161,22 @@ func AppendCancelMeta(dst []byte, reason string) []byte {
 	return append(appendString(dst, reason), '}')
 }
 
+// ReplyMeta is the meta of a reply frame (protocol/README.md, section 6, "Lambda").
+type ReplyMeta struct {
+	ContentType string // of bytes that a Lambda handler has streamed; "" when it has not set one
+}
+
+// ParseReply reads a reply's meta. A result is worth more than its meta: what is returned beside an error can be used, and a
+// content type that is no text is left out.
+func ParseReply(meta []byte) (ReplyMeta, error) {
+	var reply ReplyMeta
+	keys, err := parseMeta(meta)
+	if keys.Read("content_type", &reply.ContentType) != nil {
+		reply.ContentType = ""
+	}
+	return reply, err
+}
+
 // LogMeta is the meta of a log frame (protocol/README.md, section 8).
 type LogMeta struct {
 	Level, Source, Method, TraceID string

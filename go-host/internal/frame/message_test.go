@@ -40,6 +40,10 @@ var messageReaders = map[string]func(from []byte) (map[string]any, error){
 		ready, err := frame.ParseReady(from)
 		return map[string]any{"methods": ready.Methods}, err
 	},
+	"reply": func(from []byte) (map[string]any, error) {
+		reply, err := frame.ParseReply(from)
+		return map[string]any{"content_type": reply.ContentType}, err
+	},
 	"log": func(from []byte) (map[string]any, error) {
 		log, err := frame.ParseLog(from)
 		return map[string]any{"level": log.Level, "source": log.Source, "method": log.Method, "trace_id": log.TraceID}, err

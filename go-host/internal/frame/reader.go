@@ -187,6 +187,16 @@ func newPayload(n int) []byte {
 	return payloads.Get().(*[pooledSize]byte)[:n] //nolint:errcheck // the pool holds nothing else
 }
 
+// Keep returns the same bytes for whoever may keep them for long: a buffer that is used again is given back.
+func Keep(payload []byte) []byte {
+	if cap(payload) != pooledSize {
+		return payload
+	}
+	own := append(make([]byte, 0, len(payload)), payload...)
+	Recycle(payload)
+	return own
+}
+
 // Recycle gives a payload of Next back. Nothing may refer to it any more.
 func Recycle(payload []byte) {
 	if cap(payload) == pooledSize {

@@ -91,12 +91,9 @@ func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 // context's error; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
 func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
 	p.mu.Lock()
-	if p.waiters.Len() == 0 && !p.closed {
-		if slot := p.leastLoadedLocked(); slot != nil {
-			p.useLocked(slot)
-			p.mu.Unlock()
-			return slot, nil
-		}
+	if slot := p.tryLocked(); slot != nil {
+		p.mu.Unlock()
+		return slot, nil
 	}
 	load := p.users + p.waiters.Len() + 1
 	w, element, err := p.queueLocked()
@@ -108,6 +105,25 @@ func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot
 		return nil, err
 	}
 	return p.wait(ctx, until, deadline, w, element)
+}
+
+// TryAcquire is Acquire for those who don't wait: it returns nil where they would have to, and tells nobody.
+func (p *Pool[T]) TryAcquire() *Slot[T] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tryLocked()
+}
+
+// tryLocked returns nil if there is no room, or others wait for it.
+func (p *Pool[T]) tryLocked() *Slot[T] {
+	if p.waiters.Len() > 0 || p.closed {
+		return nil
+	}
+	slot := p.leastLoadedLocked()
+	if slot != nil {
+		p.useLocked(slot)
+	}
+	return slot
 }
 
 // queueLocked makes the caller a waiter.

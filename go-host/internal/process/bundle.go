@@ -9,12 +9,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // worker is the program that runs inside Node, made from bridge/ by scripts/build-worker.ts.
 //
 //go:embed worker.cjs
 var worker []byte
+
+// starter runs the worker beside it with a compile cache in the same folder.
+//
+//go:embed start.cjs
+var starter []byte
 
 // fromDescriptor runs the worker without a file of its own: Node reads it from descriptor 3.
 const fromDescriptor = `const n=require('path').resolve('rootbridge-worker.cjs'),m=new(require('module'))(n);m.filename=n;m.paths=[];` +
@@ -33,21 +39,30 @@ func WorkerArgs() (args []string, code []byte, err error) {
 	return []string{"-e", fromDescriptor, "--"}, worker, nil
 }
 
-// extractWorker writes the worker to a file named after its content, in the first directory that takes it, and returns
-// the path. Programs that start at the same time agree on the file, because it is renamed into place whole.
+// extractWorker writes the worker's files to a folder named after their content, in the first directory that takes it, and
+// returns the path of the one to run. Programs that start at the same time agree on the files, because each is renamed into
+// place whole.
 func extractWorker() (string, error) {
-	sum := sha256.Sum256(worker)
-	name := "worker-" + hex.EncodeToString(sum[:8]) + ".cjs"
+	sum := sha256.Sum256(slices.Concat(worker, starter))
+	name := "worker-" + hex.EncodeToString(sum[:8])
 	var failures []error
 	for _, dir := range cacheDirs() {
-		path := filepath.Join(dir, name)
-		err := ensureFile(dir, path)
+		path, err := extractTo(dir, filepath.Join(dir, name))
 		if err == nil {
 			return path, nil
 		}
 		failures = append(failures, err)
 	}
-	return "", fmt.Errorf("found no directory to write the worker's file to: %w", errors.Join(failures...))
+	return "", fmt.Errorf("found no directory to write the worker's files to: %w", errors.Join(failures...))
+}
+
+// extractTo makes the folder, and the directory that it is in.
+func extractTo(dir, folder string) (string, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "start.cjs")
+	return path, errors.Join(checkPrivate(dir), checkPrivate(folder), ensureFile(filepath.Join(folder, "worker.cjs"), worker), ensureFile(path, starter))
 }
 
 // cacheDirs lists directories of this user alone, so that nobody else can put a file there.
@@ -59,25 +74,15 @@ func cacheDirs() []string {
 	return append(dirs, filepath.Join(os.TempDir(), fmt.Sprintf("rootbridge-%d", os.Getuid())))
 }
 
-func ensureFile(dir, path string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := checkPrivate(dir); err != nil {
-		return err
-	}
-	if content, err := os.ReadFile(path); err == nil && bytes.Equal(content, worker) {
+func ensureFile(path string, want []byte) error {
+	if content, err := os.ReadFile(path); err == nil && bytes.Equal(content, want) {
 		return nil
 	}
-	return writeFile(dir, path)
-}
-
-func writeFile(dir, path string) error {
-	file, err := os.CreateTemp(dir, "worker-*.tmp")
+	file, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(worker)
+	_, err = file.Write(want)
 	err = errors.Join(err, file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// A child is this program again, with one contender: so none pays for another's memory, and each has its own heap. It is
+// told on stdin, a line for each measurement, what to measure, and answers with a line of figures.
+
+// task is what a child is told.
+type task struct {
+	Work     string        `json:"work"`
+	Duration time.Duration `json:"duration"`
+}
+
+// answer is what it says.
+type answer struct {
+	figures
+	Error string `json:"error,omitempty"`
+}
+
+// serveChild starts the contender and measures until the end of stdin.
+func serveChild(ctx context.Context, name string, callers int) error {
+	m, err := makerOf(name)
+	if err != nil {
+		return err
+	}
+	_, atStart, err := processUsage(os.Getpid())
+	if err != nil {
+		return err
+	}
+	c, err := m.start(ctx, callers)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	warm := map[string]bool{}
+	tasks, answers := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var t task
+		if err := tasks.Decode(&t); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if !warm[t.Work] { // V8 compiles what has run for a while
+			_ = answerTo(ctx, c, t, callers)
+		}
+		a := answerTo(ctx, c, t, callers)
+		a.GoStart, warm[t.Work] = atStart, true
+		if err := answers.Encode(a); err != nil {
+			return err
+		}
+	}
+}
+
+func answerTo(ctx context.Context, c contender, t task, callers int) answer {
+	w, err := workOf(t.Work)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	f, err := measure(ctx, c, w, callers, t.Duration)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{figures: f}
+}
+
+// child is the parent's side.
+type child struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	answers *json.Decoder
+}
+
+func startChild(ctx context.Context, name string, callers int, profiles string) (*child, error) {
+	cmd := exec.CommandContext(ctx, os.Args[0], "contend", name, "--callers", strconv.Itoa(callers), "--profile", profiles)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &child{cmd, in, json.NewDecoder(bufio.NewReader(out))}, cmd.Start()
+}
+
+func (c *child) measure(t task) (figures, error) {
+	if err := json.NewEncoder(c.in).Encode(t); err != nil {
+		return figures{}, err
+	}
+	var a answer
+	if err := c.answers.Decode(&a); err != nil {
+		return figures{}, fmt.Errorf("it has ended: %w", err)
+	}
+	if a.Error != "" {
+		return figures{}, fmt.Errorf("%s", a.Error)
+	}
+	return a.figures, nil
+}
+
+func (c *child) close() error {
+	_ = c.in.Close()
+	return c.cmd.Wait()
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// contender is one way in which a Go program can have JavaScript run.
+type contender interface {
+	// Call runs a function: in is encoded, out decoded into. caller, from 0, is whose call it is: each makes one at a time.
+	Call(ctx context.Context, caller int, method string, in, out any) error
+	// PIDs are the processes that run JavaScript.
+	PIDs() []int
+	Close() error
+}
+
+// maker starts a contender for so many callers.
+type maker struct {
+	name  string
+	start func(ctx context.Context, callers int) (contender, error)
+	// can tells whether it does a work at all with so many callers.
+	can func(w *work, callers int) bool
+	// starts tells whether its start is worth a comparison with others.
+	starts bool
+}
+
+// makers are all contenders, in the order of tables and charts.
+var makers = []maker{
+	{"rootbridge", startRootbridge(defaults), all, true},
+	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
+	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
+	{"rootbridge-2-workers", startRootbridge(withWorkers(2)), all, true},
+	{"rootbridge-4-workers", startRootbridge(withWorkers(4)), echoOnly, false},
+	{"rootbridge-8-workers", startRootbridge(withWorkers(8)), echoOnly, false},
+	{"bare", startBare, bytesOnly, true},
+	{"bare-json", startBareJSON(standardJSON), echoOnly, true},
+	{"bare-json-sonic", startBareJSON(sonicJSON), echoOnly, false},
+	{"ndjson", startNDJSON(standardJSON), typedOnly, true},
+	{"ndjson-sonic", startNDJSON(sonicJSON), typedOnly, false},
+	{"node-http", startHTTP(standardJSON), all, true},
+	{"node-http-sonic", startHTTP(sonicJSON), typedOnly, false},
+	{"grpc", startGRPC(standardJSON), all, true},
+	{"grpc-sonic", startGRPC(sonicJSON), typedOnly, false},
+	{"roadrunner", startRoadRunner, all, true},
+	{"goja", startGoja, computing, false},
+	{"exec", startExec, rarely, true},
+}
+
+func makerOf(name string) (maker, error) {
+	names := make([]string, 0, len(makers))
+	for _, m := range makers {
+		if m.name == name {
+			return m, nil
+		}
+		names = append(names, m.name)
+	}
+	return maker{}, fmt.Errorf("expected a contender, one of %s, got %q", strings.Join(names, ", "), name)
+}
+
+func all(*work, int) bool { return true }
+
+func bytesOnly(w *work, _ int) bool { return w.kind == bytesWork }
+
+func typedOnly(w *work, _ int) bool { return w.kind == typedWork }
+
+func echoOnly(w *work, _ int) bool { return w.kind == typedWork && w.method == "echo" }
+
+// computing leaves out what only moves data, which costs nothing within one process.
+func computing(w *work, _ int) bool { return w.kind == typedWork && w.method != "echo" }
+
+// rarely: a process for each call does the same whatever the call.
+func rarely(w *work, callers int) bool {
+	return callers <= 16 && (w.name == "echo-100B" || w.name == "check")
+}

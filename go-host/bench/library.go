@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/bytedance/sonic"
+)
+
+// library is a JSON library. Contenders of one table use the same.
+type library struct {
+	Marshal   func(any) ([]byte, error)
+	Unmarshal func([]byte, any) error
+	isOther   bool // than encoding/json
+}
+
+var (
+	standardJSON = library{json.Marshal, json.Unmarshal, false}
+	sonicJSON    = library{sonic.ConfigStd.Marshal, sonic.ConfigStd.Unmarshal, true}
+)
+
+// encode leaves bytes, and JSON that is there already, as they are.
+func (l library) encode(in any) ([]byte, error) {
+	switch value := in.(type) {
+	case []byte:
+		return value, nil
+	case json.RawMessage:
+		return value, nil
+	default:
+		return l.Marshal(in)
+	}
+}
+
+// decode takes the bytes over where out is for bytes or JSON.
+func (l library) decode(text []byte, out any) error {
+	switch target := out.(type) {
+	case *[]byte:
+		*target = text
+		return nil
+	case *json.RawMessage:
+		*target = text
+		return nil
+	default:
+		return l.Unmarshal(text, out)
+	}
+}
+
+func isBytes(in any) bool {
+	_, ok := in.([]byte)
+	return ok
+}

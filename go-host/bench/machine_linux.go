@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+)
+
+func thisMachine(ctx context.Context) (machine, error) {
+	node, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return machine{}, err
+	}
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return machine{}, err
+	}
+	m := machine{
+		Cores: runtime.NumCPU(), Kernel: "Linux " + strings.TrimSpace(string(kernel)), Go: runtime.Version(),
+		Node: strings.TrimSpace(string(node)), Time: time.Now().UTC().Truncate(time.Second),
+	}
+	files, err := procfs.NewDefaultFS()
+	if err != nil {
+		return m, err
+	}
+	cores, err := files.CPUInfo()
+	if err == nil && len(cores) > 0 {
+		m.CPU = cores[0].ModelName
+	}
+	return m, err
+}

@@ -1,0 +1,149 @@
+// Command bench compares Rootbridge with other ways in which a Go program can have JavaScript run: see docs/benchmarks.md.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"path"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Run     runCommand     `cmd:"" default:"withargs" help:"Measure, and write the figures as JSON."`
+	Guard   guardCommand   `cmd:"" help:"Fail if Rootbridge has become slow, in a few seconds."`
+	Contend contendCommand `cmd:"" hidden:"" help:"Measure one contender, as told on stdin."`
+	Cold    coldCommand    `cmd:"" hidden:"" help:"Measure the start of one."`
+	Idle    idleCommand    `cmd:"" hidden:"" help:"Measure what Rootbridge uses while nothing is to be done."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var c commands
+	parsed := kong.Parse(&c, kong.Description("Compares Rootbridge with other ways to have JavaScript run.\n\nExample: bench --works 'echo-*' --callers 64"),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	parsed.FatalIfErrorf(parsed.Run())
+}
+
+type runCommand struct {
+	Full       bool          `help:"Everything, for about an hour, in place of five minutes."`
+	Contenders []string      `help:"Only these (patterns)."`
+	Works      []string      `help:"Only these (patterns)."`
+	Callers    []int         `help:"Only these numbers of callers."`
+	Rounds     int           `help:"Other than the plan says."`
+	Duration   time.Duration `help:"Of each measurement, other than the plan says."`
+	Calls      bool          `help:"Measure calls only, no starts and no idling."`
+	Out        string        `help:"File for the figures." type:"path"`
+	Profile    string        `help:"Folder for CPU profiles of both sides." type:"path"`
+}
+
+func (c *runCommand) Run(ctx context.Context) error {
+	p := c.plan()
+	var names []string
+	for _, m := range makers {
+		if matches(c.Contenders, m.name) {
+			names = append(names, m.name)
+		}
+	}
+	results, err := (&session{p, names, c.Profile, os.Stderr}).run(ctx)
+	if err != nil {
+		return err
+	}
+	printTables(os.Stdout, results)
+	if c.Out == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(results, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.Out, append(text, '\n'), 0o644)
+}
+
+func (c *runCommand) plan() plan {
+	p := quick()
+	if c.Full {
+		p = full()
+	}
+	if c.Rounds > 0 {
+		p.Rounds = c.Rounds
+	}
+	if c.Duration > 0 {
+		p.Duration = c.Duration
+	}
+	if c.Calls {
+		p.Cold, p.Idle = 0, 0
+	}
+	if len(c.Callers) > 0 {
+		works := map[int][]string{}
+		for _, callers := range c.Callers {
+			works[callers] = p.Works[callers]
+		}
+		p.Works = works
+	}
+	for callers, names := range p.Works {
+		var chosen []string
+		for _, name := range names {
+			if matches(c.Works, name) {
+				chosen = append(chosen, name)
+			}
+		}
+		p.Works[callers] = chosen
+	}
+	return p
+}
+
+// matches tells whether a name fits any of the patterns, or there are none.
+func matches(patterns []string, name string) bool {
+	for _, pattern := range patterns {
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
+type contendCommand struct {
+	Name    string `arg:""`
+	Callers int    `required:""`
+	Profile string
+}
+
+func (c *contendCommand) Run(ctx context.Context) error {
+	stop, err := profile(c.Profile, c.Name)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := serveChild(ctx, c.Name, c.Callers); err != nil {
+		return fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return nil
+}
+
+type coldCommand struct {
+	Name string `arg:""`
+}
+
+func (c *coldCommand) Run(ctx context.Context) error { return startCold(ctx, c.Name) }
+
+type idleCommand struct {
+	Duration time.Duration `arg:""`
+}
+
+func (c *idleCommand) Run(ctx context.Context) error {
+	found, err := measureIdle(ctx, c.Duration)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(found)
+}
+
+type guardCommand struct{}
+
+func (guardCommand) Run(ctx context.Context) error { return guard(ctx, os.Stderr) }

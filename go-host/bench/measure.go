@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// figures are what one contender did with one work in one round.
+type figures struct {
+	Calls    int64   `json:"calls"`
+	Rate     float64 `json:"rate"`     // calls per second
+	P50      float64 `json:"p50"`      // of a call's time, in microseconds
+	P99      float64 `json:"p99"`      // likewise
+	P999     float64 `json:"p999"`     // likewise
+	GoCPU    float64 `json:"goCPU"`    // of this process, in microseconds per call
+	NodeCPU  float64 `json:"nodeCPU"`  // of the others, likewise
+	Allocs   float64 `json:"allocs"`   // in Go, per call
+	GoPeak   uint64  `json:"goPeak"`   // resident memory of this process, in bytes
+	NodePeak uint64  `json:"nodePeak"` // of the others together
+	GoStart  uint64  `json:"goStart"`  // of this process before the contender started
+}
+
+// measure has so many callers do a work for a time, each one call after the other.
+func measure(ctx context.Context, c contender, w *work, callers int, duration time.Duration) (figures, error) {
+	m := &measurement{c, w, make([]*hdrhistogram.Histogram, callers), atomic.Bool{}}
+	for i := range m.times {
+		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 3)
+	}
+	runtime.GC()
+	before, err := usageOf(c.PIDs())
+	if err != nil {
+		return figures{}, err
+	}
+	start := time.Now()
+	timer := time.AfterFunc(duration, func() { m.over.Store(true) })
+	defer timer.Stop()
+	if err := m.run(ctx, callers); err != nil {
+		return figures{}, err
+	}
+	took := time.Since(start)
+	after, err := usageOf(c.PIDs())
+	if err != nil {
+		return figures{}, err
+	}
+	return m.figures(took, before, after), nil
+}
+
+type measurement struct {
+	contender
+	work  *work
+	times []*hdrhistogram.Histogram // of each caller, in nanoseconds
+	over  atomic.Bool
+}
+
+// run returns the first error.
+func (m *measurement) run(ctx context.Context, callers int) error {
+	errs := make(chan error, callers)
+	var done sync.WaitGroup
+	for caller := range callers {
+		done.Go(func() { errs <- m.repeat(ctx, caller) })
+	}
+	done.Wait()
+	for range callers {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat checks the last result, and that there was one.
+func (m *measurement) repeat(ctx context.Context, caller int) error {
+	for {
+		out := m.work.out()
+		start := time.Now()
+		if err := m.Call(ctx, caller, m.work.method, m.work.in, out); err != nil {
+			return err
+		}
+		_ = m.times[caller].RecordValue(time.Since(start).Nanoseconds())
+		if m.over.Load() {
+			return m.work.check(out)
+		}
+	}
+}
+
+func (m *measurement) figures(took time.Duration, before, after usage) figures {
+	all := m.times[0]
+	for _, times := range m.times[1:] {
+		all.Merge(times)
+	}
+	calls := float64(all.TotalCount())
+	perCall := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / calls }
+	micro := func(quantile float64) float64 { return float64(all.ValueAtQuantile(quantile)) / 1e3 }
+	return figures{
+		Calls: all.TotalCount(), Rate: calls / took.Seconds(), P50: micro(50), P99: micro(99), P999: micro(99.9),
+		GoCPU: perCall(after.goCPU - before.goCPU), NodeCPU: perCall(after.nodeCPU - before.nodeCPU),
+		Allocs: float64(after.allocs-before.allocs) / calls, GoPeak: after.goPeak, NodePeak: after.nodePeak,
+	}
+}

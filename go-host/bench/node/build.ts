@@ -1,0 +1,48 @@
+// Bundles the Node sides of the contenders into build/, each into one plain JavaScript file, so that none pays for
+// TypeScript or for many files when it starts.
+
+import { fileURLToPath } from "node:url";
+import { build, type Plugin } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+const names = ["work", "bare", "bare-json", "ndjson", "http", "grpc", "goridge", "exec"];
+await bundle(names, "build", "work.ts");
+await bundle(names, "build/trivial", "trivial.ts");
+
+/** `functions` is the file that the contenders' functions are in. */
+async function bundle(files: string[], folder: string, functions: string): Promise<void> {
+  const choose: Plugin = {
+    name: "functions",
+    setup: ({ onResolve }) =>
+      void onResolve({ filter: /work\.ts$/ }, () => ({ path: `${ROOT}node/${functions}` })),
+  };
+  await build({
+    entryPoints: files.map((name) => `${ROOT}node/${name}.ts`),
+    outdir: `${ROOT}${folder}`,
+    outExtension: { ".js": ".mjs" },
+    plugins: [choose],
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    // CommonJS packages in a bundle ask for it.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+  });
+}
+
+// goja knows neither modules nor Node.
+await build({
+  entryPoints: [`${ROOT}node/work.ts`],
+  outfile: `${ROOT}build/work.js`,
+  bundle: true,
+  platform: "neutral",
+  mainFields: ["main"],
+  // Without the part that reads files.
+  alias: { handlebars: `${ROOT}node_modules/handlebars/dist/cjs/handlebars.js` },
+  target: "es2017",
+  format: "iife",
+  globalName: "work",
+});

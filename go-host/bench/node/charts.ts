@@ -1,0 +1,163 @@
+import { parse, View } from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
+import { type Figures, median, type Results, typical } from "./results.ts";
+
+const SHOWN = ["bare-json", "rootbridge", "ndjson", "node-http", "grpc", "roadrunner"];
+const COLOURS = ["#9aa0a6", "#1a73e8", "#f29900", "#188038", "#d93025", "#9334e6"];
+const WORKERS: Record<string, number> = {
+  rootbridge: 1,
+  "rootbridge-2-workers": 2,
+  "rootbridge-4-workers": 4,
+  "rootbridge-8-workers": 8,
+};
+const colour = {
+  field: "contender",
+  type: "nominal",
+  scale: { domain: SHOWN, range: COLOURS },
+  title: null,
+};
+
+/** The charts of docs/benchmarks.md by their names, as SVG. */
+export async function drawCharts(results: Results): Promise<[string, string][]> {
+  const specs: [string, object][] = [
+    ["throughput", throughput(results)],
+    ["latency", latency(results)],
+    ["callers", callers(results)],
+    ["workers", workers(results)],
+    ["start", start(results)],
+  ];
+  return Promise.all(
+    specs.map(async ([name, spec]): Promise<[string, string]> => [name, await draw(spec)]),
+  );
+}
+
+async function draw(spec: object): Promise<string> {
+  const whole = {
+    background: "white",
+    config: { font: "sans-serif", axis: { grid: true }, view: { stroke: null } },
+    ...spec,
+  };
+  const view = new View(parse(compile(whole as TopLevelSpec).spec), { renderer: "none" });
+  return `${await view.toSVG()}\n`;
+}
+
+function throughput(results: Results): object {
+  const values = rowsOf(results, ["rate"]).filter(
+    ({ callers, work }) => callers === 64 && isEcho(work),
+  );
+  return {
+    title: "Calls per second, 64 callers, one worker",
+    data: { values },
+    facet: { column: { field: "work", title: null } },
+    resolve: { scale: { x: "independent" } },
+    spec: {
+      width: 320,
+      mark: "bar",
+      encoding: {
+        y: { field: "contender", type: "nominal", sort: SHOWN, title: null },
+        x: { field: "value", type: "quantitative", title: "calls/s" },
+        color: { ...colour, legend: null },
+      },
+    },
+  };
+}
+
+function latency(results: Results): object {
+  const values = rowsOf(results, ["p50", "p99"]).filter(({ work }) => work === "echo-100B");
+  return {
+    title: "Time of a call of 100 B by the number of callers, µs",
+    data: { values },
+    facet: { column: { field: "figure", title: null } },
+    spec: lines("µs", "value"),
+  };
+}
+
+function callers(results: Results): object {
+  const values = rowsOf(results, ["rate"]).filter(({ work }) => isEcho(work));
+  return {
+    title: "Calls per second by the number of callers, one worker",
+    data: { values },
+    facet: { column: { field: "work", title: null } },
+    resolve: { scale: { y: "independent" } },
+    spec: lines("calls/s", "value"),
+  };
+}
+
+function workers(results: Results): object {
+  const values = results.cells
+    .filter(({ contender, work }) => contender in WORKERS && isEcho(work))
+    .map((cell) => ({ ...cell, workers: WORKERS[cell.contender], value: typical(cell, "rate") }));
+  return {
+    title: `Calls per second by the number of workers, on ${results.machine.cores} cores`,
+    data: { values },
+    facet: { column: { field: "work", title: null } },
+    resolve: { scale: { y: "independent" } },
+    spec: {
+      width: 320,
+      mark: { type: "line", point: true },
+      encoding: {
+        x: { field: "workers", type: "ordinal" },
+        y: { field: "value", type: "quantitative", title: "calls/s" },
+        color: { field: "callers", type: "ordinal", title: "callers" },
+      },
+    },
+  };
+}
+
+function start(results: Results): object {
+  const values = results.cold.map(({ contender, millis }) => ({
+    contender,
+    value: median(millis),
+  }));
+  return {
+    title: "From start to first answer, ms",
+    width: 480,
+    data: { values },
+    mark: "bar",
+    encoding: {
+      y: { field: "contender", type: "nominal", sort: "x", title: null },
+      x: { field: "value", type: "quantitative", title: "ms" },
+      color: {
+        condition: { test: "indexof(datum.contender, 'rootbridge') == 0", value: "#1a73e8" },
+        value: "#9aa0a6",
+      },
+    },
+  };
+}
+
+function lines(title: string, field: string): object {
+  return {
+    width: 320,
+    mark: { type: "line", point: true },
+    encoding: {
+      x: { field: "callers", type: "quantitative", scale: { type: "log", base: 2 } },
+      y: { field, type: "quantitative", scale: { type: "log" }, title },
+      color: colour,
+    },
+  };
+}
+
+interface Row {
+  contender: string;
+  work: string;
+  callers: number;
+  figure: string;
+  value: number;
+}
+
+function rowsOf(results: Results, figures: (keyof Figures)[]): Row[] {
+  return results.cells
+    .filter(({ contender }) => SHOWN.includes(contender))
+    .flatMap((cell) =>
+      figures.map((figure) => ({
+        ...cell,
+        figure,
+        value: typical(cell, figure),
+        rounds: undefined,
+      })),
+    );
+}
+
+function isEcho(work: string): boolean {
+  return work === "echo-100B" || work === "echo-2KB";
+}

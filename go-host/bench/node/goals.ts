@@ -1,0 +1,161 @@
+import { cellOf, type Figures, median, type Results, ratio, typical } from "./results.ts";
+
+/** A figure that Rootbridge is to reach. */
+export interface Goal {
+  what: string;
+  /** What it is in these results; NaN where it was not measured. */
+  value: number;
+  /** The least that will do, or the most. */
+  least?: number;
+  most?: number;
+  unit?: string;
+}
+
+const LOOPS = { "echo-100B": 0.95, "echo-2KB": 1.2 } as const;
+const PEERS = [
+  ["echo-100B", "node-http", 4.5],
+  ["echo-100B", "grpc", 9],
+  ["echo-100B", "ndjson", 1.4],
+  ["echo-2KB", "node-http", 2],
+  ["echo-2KB", "grpc", 3.3],
+  ["echo-2KB", "ndjson", 1.6],
+] as const;
+const MANY = [16, 64, 256];
+
+/** All goals with what was reached. */
+export function goalsOf(results: Results): Goal[] {
+  return [
+    ...loopGoals(results),
+    ...peerGoals(results),
+    ...latencyGoals(results),
+    ...bytesGoals(results),
+    ...msgpackGoals(results),
+    ...costGoals(results),
+  ];
+}
+
+function loopGoals(results: Results): Goal[] {
+  const goals: Goal[] = Object.entries(LOOPS).map(([work, least]) => ({
+    what: `${work}, 64 callers: calls/s of the bare loop with encoding/json`,
+    value: ratio(results, "rate", "rootbridge", "bare-json", work, 64),
+    least,
+  }));
+  return [
+    ...goals,
+    {
+      what: "echo-2KB, 64 callers, with sonic: calls/s of the bare loop with encoding/json",
+      value: ratio(results, "rate", "rootbridge-sonic", "bare-json", "echo-2KB", 64),
+      least: 1.5,
+    },
+    {
+      what: "echo-100B, 1 caller: p50 of the bare loop with encoding/json",
+      value: ratio(results, "p50", "rootbridge", "bare-json", "echo-100B", 1),
+      most: 1.1,
+    },
+  ];
+}
+
+function peerGoals(results: Results): Goal[] {
+  return PEERS.map(([work, peer, least]) => ({
+    what: `${work}, 64 callers: calls/s of ${peer}`,
+    value: ratio(results, "rate", "rootbridge", peer, work, 64),
+    least,
+  }));
+}
+
+function latencyGoals(results: Results): Goal[] {
+  const many = (["p50", "p99"] as const).flatMap((figure) =>
+    ["ndjson", "node-http", "grpc"].map((peer) => worst(results, figure, peer)),
+  );
+  const one = [
+    ["node-http", 1],
+    ["grpc", 1],
+    ["ndjson", 1.1],
+  ] as const;
+  return [
+    ...many,
+    ...one.map(([peer, most]) => ({
+      what: `echo-100B, 1 caller: p50 of ${peer}`,
+      value: ratio(results, "p50", "rootbridge", peer, "echo-100B", 1),
+      most,
+    })),
+  ];
+}
+
+/** The largest ratio of a latency with many callers. */
+function worst(results: Results, figure: keyof Figures, peer: string): Goal {
+  const ratios = MANY.flatMap((callers) =>
+    ["echo-100B", "echo-2KB"].map((work) =>
+      ratio(results, figure, "rootbridge", peer, work, callers),
+    ),
+  );
+  return {
+    what: `echo-100B and echo-2KB, 16 to 256 callers: ${figure} of ${peer}, the worst`,
+    value: Math.max(...ratios),
+    most: 1,
+  };
+}
+
+function bytesGoals(results: Results): Goal[] {
+  const goals = [
+    ["bytes-100B", 0.5],
+    ["bytes-2KB", 0.6],
+    ["bytes-1MiB", 0.85],
+  ] as const;
+  return [
+    ...goals.map(([work, least]) => ({
+      what: `${work}, 64 callers: calls/s of the bare loop`,
+      value: ratio(results, "rate", "rootbridge", "bare", work, 64),
+      least,
+    })),
+    {
+      what: "2 KB of JSON typed, 64 callers: Go's processor time of JSON passed through",
+      value: ratio(results, "goCPU", "rootbridge", "rootbridge", "echo-2KB", 64, "passed-2KB"),
+      least: 2.5,
+    },
+  ];
+}
+
+function msgpackGoals(results: Results): Goal[] {
+  return ["blob-64KiB", "echo-1MiB"].map((work) => ({
+    what: `${work}, 64 callers, MessagePack: calls/s of JSON`,
+    value: ratio(results, "rate", "rootbridge-msgpack", "rootbridge", work, 64),
+    least: 1,
+  }));
+}
+
+function costGoals(results: Results): Goal[] {
+  const { idle, cold } = results;
+  const start = (name: string) => median(cold.find((c) => c.contender === name)?.millis ?? []);
+  const own = (callers: number) =>
+    typical(cellOf(results, "rootbridge", "bytes-100B", callers), "allocs") -
+    typical(cellOf(results, "bare", "bytes-100B", callers), "allocs");
+  return [
+    { what: "Go allocations per call beyond the result's own", value: own(64), most: 4 },
+    {
+      what: "start to first answer of an empty node",
+      value: start("rootbridge") / start("node -e 0"),
+      most: 1.25,
+    },
+    {
+      what: "the host's memory beyond Go's own",
+      value: (idle.goMemory - idle.goBefore) / 1e6,
+      most: 20,
+      unit: "MB",
+    },
+    {
+      what: "an idle worker with heartbeats, of one core",
+      value: idle.nodeCPU * 100,
+      most: 0.2,
+      unit: "%",
+    },
+  ];
+}
+
+/** True where it was reached; undefined where it was not measured. */
+export function isReached({ value, least, most }: Goal): boolean | undefined {
+  if (Number.isNaN(value)) return undefined;
+  return (
+    value >= (least ?? Number.NEGATIVE_INFINITY) && value <= (most ?? Number.POSITIVE_INFINITY)
+  );
+}

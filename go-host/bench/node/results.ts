@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+
+/** What one contender did with one work in one round. Times are in microseconds, sizes in bytes. */
+export interface Figures {
+  calls: number;
+  rate: number;
+  p50: number;
+  p99: number;
+  p999: number;
+  goCPU: number;
+  nodeCPU: number;
+  allocs: number;
+  goPeak: number;
+  nodePeak: number;
+  goStart: number;
+}
+
+export interface Cell {
+  contender: string;
+  work: string;
+  callers: number;
+  rounds: Figures[];
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  kernel: string;
+  go: string;
+  node: string;
+  time: string;
+}
+
+/** A file that bench wrote. */
+export interface Results {
+  machine: Machine;
+  /** `duration` is in nanoseconds. */
+  plan: { rounds: number; duration: number; cold: number };
+  cells: Cell[];
+  cold: { contender: string; millis: number[] }[];
+  idle: {
+    seconds: number;
+    goCPU: number;
+    nodeCPU: number;
+    goMemory: number;
+    goBefore: number;
+    nodeMemory: number;
+  };
+}
+
+export function readResults(file: string): Results {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** The cell of a contender, if it was measured. */
+export function cellOf(
+  results: Results,
+  contender: string,
+  work: string,
+  callers: number,
+): Cell | undefined {
+  return results.cells.find(
+    (c) => c.contender === contender && c.work === work && c.callers === callers,
+  );
+}
+
+/** Half of the values are at most this. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (
+    ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2
+  );
+}
+
+/** The median of one figure over the rounds; NaN for a cell that was not measured. */
+export function typical(cell: Cell | undefined, figure: keyof Figures): number {
+  return median(cell?.rounds.map((round) => round[figure]) ?? []);
+}
+
+/**
+ * The median of what one contender's figure is of another's in the same round: what else the machine did met both.
+ */
+export function ratio(
+  results: Results,
+  figure: keyof Figures,
+  of: string,
+  to: string,
+  work: string,
+  callers: number,
+  otherWork: string = work,
+): number {
+  const [one, other] = [
+    cellOf(results, of, work, callers),
+    cellOf(results, to, otherWork, callers),
+  ];
+  return median(
+    one?.rounds.map((round, i) => round[figure] / (other?.rounds[i]?.[figure] ?? Number.NaN)) ?? [],
+  );
+}

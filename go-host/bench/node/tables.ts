@@ -1,0 +1,96 @@
+import { type Goal, goalsOf, isReached } from "./goals.ts";
+import { type Cell, median, type Results, typical } from "./results.ts";
+
+/** What docs/benchmarks.md says in figures. */
+export function makeTables(results: Results): string {
+  return [
+    machineText(results),
+    goalTable(results),
+    coldTable(results),
+    ...cellTables(results),
+  ].join("\n");
+}
+
+function machineText({ machine, plan }: Results): string {
+  const { cpu, cores, kernel, go, node, time } = machine;
+  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s.\n`;
+}
+
+function goalTable(results: Results): string {
+  const rows = goalsOf(results).map((goal) => [
+    goal.what,
+    bound(goal),
+    amount(goal),
+    verdict(goal),
+  ]);
+  return `### What is to be reached\n\n${table(["", "goal", "here", ""], rows)}`;
+}
+
+function bound({ least, most, unit = "times" }: Goal): string {
+  return least === undefined ? `at most ${most} ${unit}` : `at least ${least} ${unit}`;
+}
+
+function amount({ value, unit = "times" }: Goal): string {
+  return Number.isNaN(value) ? "not measured" : `${significant(value)} ${unit}`;
+}
+
+function verdict(goal: Goal): string {
+  return { true: "✓", false: "✗", undefined: "" }[String(isReached(goal))] ?? "";
+}
+
+function coldTable({ cold }: Results): string {
+  const rows = cold.map(({ contender, millis }) => [
+    contender,
+    ...[median(millis), Math.min(...millis), Math.max(...millis)].map((ms) => ms.toFixed(1)),
+  ]);
+  return `### From start to first answer, in ms\n\n${table(["", "median", "least", "most"], rows)}`;
+}
+
+function cellTables({ cells }: Results): string[] {
+  const groups = new Map<string, Cell[]>();
+  for (const cell of cells) {
+    const name = `${cell.work}, ${cell.callers} ${cell.callers === 1 ? "caller" : "callers"}`;
+    groups.set(name, [...(groups.get(name) ?? []), cell]);
+  }
+  const head = [
+    "",
+    "calls/s",
+    "spread",
+    "p50 µs",
+    "p99 µs",
+    "p99.9 µs",
+    "Go µs",
+    "Node µs",
+    "allocations",
+    "Go MB",
+    "Node MB",
+  ];
+  return [...groups].map(([name, some]) => `### ${name}\n\n${table(head, some.map(cellRow))}`);
+}
+
+function cellRow(cell: Cell): string[] {
+  const rates = cell.rounds.map(({ rate }) => rate);
+  const spread = ((Math.max(...rates) - Math.min(...rates)) / median(rates)) * 100;
+  return [
+    cell.contender,
+    significant(typical(cell, "rate")),
+    `${spread.toFixed(0)} %`,
+    ...(["p50", "p99", "p999", "goCPU", "nodeCPU", "allocs"] as const).map((f) =>
+      significant(typical(cell, f)),
+    ),
+    ...(["goPeak", "nodePeak"] as const).map((f) => (typical(cell, f) / 1e6).toFixed(0)),
+  ];
+}
+
+/** Three digits count. */
+function significant(value: number): string {
+  const rounded = Number(value.toPrecision(3));
+  return Math.abs(rounded) >= 1_000 ? rounded.toLocaleString("en") : String(rounded);
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |\n`;
+  return (
+    line(head) + line(head.map((_, i) => (i === 0 ? "---" : "---:"))) + rows.map(line).join("")
+  );
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// plan says what is measured.
+type plan struct {
+	Rounds   int              `json:"rounds"`
+	Duration time.Duration    `json:"duration"` // of each measurement
+	Cold     int              `json:"cold"`     // starts of each contender
+	Idle     time.Duration    `json:"idle"`
+	Works    map[int][]string `json:"works"` // by the number of callers
+}
+
+// callerCounts are in the order in which they are measured.
+func (p plan) callerCounts() []int {
+	return slices.Sorted(maps.Keys(p.Works))
+}
+
+// quick takes about five minutes.
+func quick() plan {
+	return plan{3, 200 * time.Millisecond, 5, 5 * time.Second, map[int][]string{
+		1: {"echo-100B", "echo-2KB", "echo-1MiB", "bytes-100B", "check"}, 16: {"echo-100B", "echo-2KB"},
+		64:  {"echo-100B", "echo-2KB", "echo-1MiB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB", "check", "validate", "render", "heavy"},
+		256: {"echo-100B", "echo-2KB"},
+	}}
+}
+
+// full takes about an hour.
+func full() plan {
+	names := make([]string, 0, len(works))
+	for _, w := range works {
+		names = append(names, w.name)
+	}
+	return plan{5, time.Second, 20, 30 * time.Second, map[int][]string{1: names, 4: {"echo-100B", "echo-2KB"}, 16: names, 64: names, 256: names}}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// results are a file of figures.
+type results struct {
+	Machine machine     `json:"machine"`
+	Plan    plan        `json:"plan"`
+	Cells   []cell      `json:"cells"`
+	Cold    []coldStart `json:"cold"`
+	Idle    idle        `json:"idle"`
+}
+
+// cell is one work by one contender with so many callers, over all rounds.
+type cell struct {
+	Contender string    `json:"contender"`
+	Work      string    `json:"work"`
+	Callers   int       `json:"callers"`
+	Rounds    []figures `json:"rounds"`
+}
+
+// session is what one run of this program measures.
+type session struct {
+	plan
+	names    []string // of contenders
+	profiles string   // folder, or ""
+	progress io.Writer
+}
+
+// run measures all of a plan. Contenders take turns within each round, in an order that changes, so that what else the
+// machine does meets all of them.
+func (s *session) run(ctx context.Context) (results, error) {
+	r := results{Plan: s.plan}
+	var err error
+	if r.Machine, err = thisMachine(ctx); err != nil {
+		return r, err
+	}
+	for _, callers := range s.callerCounts() {
+		cells, err := s.runWith(ctx, callers)
+		if err != nil {
+			return r, err
+		}
+		r.Cells = append(r.Cells, cells...)
+	}
+	if r.Cold, err = s.coldStarts(ctx); err != nil || s.Idle == 0 {
+		return r, err
+	}
+	fmt.Fprint(s.progress, "idle")
+	r.Idle, err = idleInChild(ctx, s.Idle)
+	fmt.Fprint(s.progress, clearLine)
+	return r, err
+}
+
+// runWith measures with so many callers.
+func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
+	children := map[string]*child{}
+	defer func() {
+		for _, c := range children {
+			_ = c.close()
+		}
+	}()
+	for _, name := range s.names {
+		c, err := startChild(ctx, name, callers, s.profiles)
+		if err != nil {
+			return nil, err
+		}
+		children[name] = c
+	}
+	cells := s.cells(callers)
+	for round := range s.Rounds {
+		for _, name := range s.Works[callers] {
+			fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, s.Rounds, name)
+			for _, i := range rand.Perm(len(cells)) {
+				c := &cells[i]
+				if c.Work != name {
+					continue
+				}
+				f, err := children[c.Contender].measure(task{name, s.Duration})
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s, %d callers: %w", c.Contender, name, callers, err)
+				}
+				c.Rounds = append(c.Rounds, f)
+			}
+		}
+	}
+	fmt.Fprint(s.progress, clearLine)
+	return cells, nil
+}
+
+var clearLine = "\r" + strings.Repeat(" ", 60) + "\r"
+
+// cells are those that contenders can do.
+func (s *session) cells(callers int) []cell {
+	var cells []cell
+	for _, m := range makers {
+		for _, w := range works {
+			if slices.Contains(s.names, m.name) && slices.Contains(s.Works[callers], w.name) && m.can(w, callers) {
+				cells = append(cells, cell{Contender: m.name, Work: w.name, Callers: callers})
+			}
+		}
+	}
+	return cells
+}

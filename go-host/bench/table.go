@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// printTables shows medians.
+func printTables(w io.Writer, r results) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	defer t.Flush()
+	printCells(t, r.Cells)
+	if r.Plan.Cold > 0 {
+		fmt.Fprint(t, "\ncold start\tms\tleast\tmost\t\n")
+	}
+	for _, c := range r.Cold {
+		if len(c.Millis) > 0 {
+			fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.1f\t\n", c.Contender, medianOf(c.Millis), slices.Min(c.Millis), slices.Max(c.Millis))
+		}
+	}
+	if i := r.Idle; i.Seconds > 0 {
+		fmt.Fprintf(t, "\nidle for %.0f s: Go %.3f %% and Node %.3f %% of a core; Go %.1f MB, %.1f before the host started; Node %.1f MB\n",
+			i.Seconds, i.GoCPU*100, i.NodeCPU*100, float64(i.GoMemory)/1e6, float64(i.GoBefore)/1e6, float64(i.NodeMemory)/1e6)
+	}
+}
+
+// printCells has a line for each.
+func printCells(t io.Writer, cells []cell) {
+	last := ""
+	for _, name := range cellGroups(cells) {
+		for _, c := range cells {
+			if group := groupOf(c); group != name {
+				continue
+			} else if group != last {
+				fmt.Fprintf(t, "\n%s\tcalls/s\tp50 us\tp99 us\tp99.9\tGo us\tNode us\tallocs\tGo MB\tNode MB\t\n", group)
+				last = group
+			}
+			m := func(get func(figures) float64) float64 { return median(c.Rounds, get) }
+			fmt.Fprintf(t, "%s\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t\n", c.Contender,
+				m(func(f figures) float64 { return f.Rate }), m(func(f figures) float64 { return f.P50 }),
+				m(func(f figures) float64 { return f.P99 }), m(func(f figures) float64 { return f.P999 }),
+				m(func(f figures) float64 { return f.GoCPU }), m(func(f figures) float64 { return f.NodeCPU }),
+				m(func(f figures) float64 { return f.Allocs }), m(func(f figures) float64 { return float64(f.GoPeak) / 1e6 }),
+				m(func(f figures) float64 { return float64(f.NodePeak) / 1e6 }))
+		}
+	}
+}
+
+func cellGroups(cells []cell) []string {
+	var groups []string
+	for _, c := range cells {
+		if group := groupOf(c); !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+func groupOf(c cell) string { return fmt.Sprintf("%s, %d callers", c.Work, c.Callers) }
+
+func median(rounds []figures, get func(figures) float64) float64 {
+	values := make([]float64, len(rounds))
+	for i, f := range rounds {
+		values[i] = get(f)
+	}
+	return medianOf(values)
+}
+
+func medianOf(values []float64) float64 {
+	slices.Sort(values)
+	if len(values) == 0 {
+		return 0
+	}
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}

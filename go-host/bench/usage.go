@@ -1,0 +1,12 @@
+package main
+
+import "time"
+
+// usage is what this process and others have used so far.
+type usage struct {
+	goCPU    time.Duration
+	nodeCPU  time.Duration // of the processes with the given ids, and of children that have ended
+	allocs   uint64
+	goPeak   uint64 // resident memory, in bytes
+	nodePeak uint64
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+func usageOf(pids []int) (usage, error) {
+	var u usage
+	for _, pid := range pids {
+		cpu, peak, err := processUsage(pid)
+		if err != nil {
+			return u, err
+		}
+		u.nodeCPU += cpu
+		u.nodePeak += peak
+	}
+	u.nodeCPU += ruledCPU(unix.RUSAGE_CHILDREN)
+	u.goCPU = ruledCPU(unix.RUSAGE_SELF)
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	u.allocs = memory.Mallocs
+	var err error
+	_, u.goPeak, err = processUsage(os.Getpid())
+	return u, err
+}
+
+// ruledCPU is the time of getrusage(2), which is exact.
+func ruledCPU(who int) time.Duration {
+	var used unix.Rusage
+	_ = unix.Getrusage(who, &used)
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// processUsage is the time of a process's threads, and its peak of resident memory.
+func processUsage(pid int) (cpu time.Duration, peak uint64, err error) {
+	process, err := procfs.NewProc(pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	status, err := process.NewStatus()
+	if err != nil {
+		return 0, 0, err
+	}
+	threads, err := procfs.AllThreads(pid)
+	for _, thread := range threads {
+		if used, err := thread.Schedstat(); err == nil { // else it has ended just now
+			cpu += time.Duration(used.RunningNanoseconds)
+		}
+	}
+	return cpu, status.VmHWM, err
+}

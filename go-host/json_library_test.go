@@ -1,0 +1,74 @@
+package rootbridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"rootbridge"
+	"rootbridge/rootbridgetest"
+)
+
+// shouting writes all texts in capitals, and reads as encoding/json does, so that each use of it shows.
+var shouting = rootbridge.JSONLibrary{
+	Marshal: func(value any) ([]byte, error) {
+		text, err := json.Marshal(value)
+		return []byte(strings.ToUpper(string(text))), err
+	},
+	Unmarshal: func(text []byte, value any) error {
+		return json.Unmarshal([]byte(strings.ReplaceAll(string(text), "!", "?")), value)
+	},
+}
+
+func TestAnotherJSONLibraryEncodesArgumentsAndDecodesResults(t *testing.T) {
+	t.Parallel()
+	host := rootbridgetest.Start(t, `export const add = (text) => text + "!";`, onTestNode, func(o *rootbridge.Options) { o.JSON = shouting })
+	if got := call[string](t, host, "add", "hello"); got != "HELLO?" {
+		t.Errorf("got %q", got)
+	}
+	if got := call[json.RawMessage](t, host, "add", json.RawMessage(`"passed"`)); string(got) != `"passed!"` {
+		t.Errorf("JSON that is there already became %s", got)
+	}
+}
+
+func TestAnotherJSONLibraryMayKeepTheText(t *testing.T) {
+	t.Parallel()
+	var kept [][]byte
+	host := rootbridgetest.Start(t, `export const echo = (text) => text;`, onTestNode, func(o *rootbridge.Options) {
+		o.JSON = rootbridge.JSONLibrary{Marshal: json.Marshal, Unmarshal: func(text []byte, value any) error {
+			kept = append(kept, text)
+			return json.Unmarshal(text, value)
+		}}
+	})
+	for _, text := range []string{"first", "other", "third"} {
+		call[string](t, host, "echo", text)
+	}
+	if got := string(kept[0]); got != `"first"` {
+		t.Errorf("the first text became %s", got)
+	}
+}
+
+func TestWhatAnotherJSONLibraryFailsWithIsTheCallsError(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("no such value")
+	library := rootbridge.JSONLibrary{
+		Marshal:   func(value any) ([]byte, error) { return []byte("1"), map[any]error{"bad": failure}[value] },
+		Unmarshal: func([]byte, any) error { panic(failure) },
+	}
+	host := rootbridgetest.Start(t, `export const echo = (value) => value;`, onTestNode, func(o *rootbridge.Options) { o.JSON = library })
+	for in, code := range map[string]rootbridge.Code{"bad": rootbridge.CodeInvalidArgument, "good": rootbridge.CodeUnencodableResult} {
+		var out int
+		if err := host.Call(t.Context(), "echo", in, &out); rootbridge.CodeOf(err) != code || !errors.Is(err, failure) {
+			t.Errorf("%s: got %v", in, err)
+		}
+	}
+}
+
+func TestHalfAJSONLibraryIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := rootbridge.Start(t.Context(), rootbridge.Options{Source: "export {}", JSON: rootbridge.JSONLibrary{Marshal: json.Marshal}})
+	if rootbridge.CodeOf(err) != rootbridge.CodeInvalidArgument || !strings.Contains(err.Error(), "Options.JSON") {
+		t.Errorf("got %v", err)
+	}
+}
