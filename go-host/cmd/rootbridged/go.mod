@@ -1,6 +1,6 @@
 module rootbridge/cmd/rootbridged
 
-go 1.26
+go 1.26.0
 
 require rootbridge v0.0.0
 
@@ -10,7 +10,7 @@ require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	go.uber.org/goleak v1.3.0
 	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/term v0.30.0
+	golang.org/x/term v0.46.0
 )
 
 require (
@@ -18,7 +18,7 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
-	golang.org/x/sys v0.31.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
 )
 
 replace rootbridge => ../..
