@@ -81,8 +81,8 @@ func leftOpen(before map[string]int) []string {
 	return left
 }
 
-// workerFile is the one file that a host leaves, for the next one.
-var workerFile = regexp.MustCompile(`^rootbridge(-\d+)?/worker-[0-9a-f]{16}\.cjs$`)
+// workerFile is what a host leaves for the next one: the worker's files, and what V8 made of them and of the code.
+var workerFile = regexp.MustCompile(`^rootbridge(-\d+)?/worker-[0-9a-f]{16}/(start\.cjs|worker\.cjs|compile-cache/.+)$`)
 
 func (l *life) leftFiles() []string {
 	var left []string

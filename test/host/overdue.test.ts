@@ -7,8 +7,8 @@ import { failure, fixture, isAlive, startHost, temporaryFolder, until } from "..
 describe("an overdue call", { concurrency: true }, () => {
   test("ends for its caller, and its late reply is dropped and counted", async (t) => {
     const host = await startHost(t);
-    const error = await failure(host.call("sleep", 400, { timeout: 50 }), "deadline_exceeded");
-    assert.match(error.message, /within 50 ms .*while running/);
+    const error = await failure(host.call("sleep", 1_500, { timeout: 500 }), "deadline_exceeded");
+    assert.match(error.message, /within 500 ms .*while running/);
     assert.equal(host.stats().lateReplies, 0);
     assert.equal(await host.call("echo", "next"), "next");
     await until(() => host.stats().lateReplies === 1, "the late reply has come");
@@ -18,7 +18,7 @@ describe("an overdue call", { concurrency: true }, () => {
 
   test("keeps its place until it settles", async (t) => {
     const host = await startHost(t, { concurrency: 1, queueLimit: 0, killGrace: 60_000 });
-    await failure(host.call("sleep", 300, { timeout: 50 }), "deadline_exceeded");
+    await failure(host.call("sleep", 1_500, { timeout: 500 }), "deadline_exceeded");
     await failure(host.call("echo", 1), "overloaded");
     await until(() => host.stats().inFlight === 0, "the call has settled");
     assert.equal(await host.call("echo", 1), 1);
@@ -28,7 +28,7 @@ describe("an overdue call", { concurrency: true }, () => {
     const host = await startHost(t, { entry: fixture("modern.mjs") });
     const folder = temporaryFolder(t);
     const [late, left] = [join(folder, "late"), join(folder, "left")];
-    await failure(host.call("waitForAbort", late, { timeout: 50 }), "deadline_exceeded");
+    await failure(host.call("waitForAbort", late, { timeout: 500 }), "deadline_exceeded");
     const caller = new AbortController();
     const call = failure(host.call("waitForAbort", left, { signal: caller.signal }), "canceled");
     await until(() => host.stats().workers[0]?.calls === 2, "the call is on its way");
@@ -74,7 +74,7 @@ describe("an overdue call", { concurrency: true }, () => {
 
   test("puts its worker under suspicion, which gets no new calls until it answers", async (t) => {
     const host = await startHost(t, { killGrace: 300 });
-    await failure(host.call("loop", undefined, { timeout: 50 }), "deadline_exceeded");
+    await failure(host.call("loop", undefined, { timeout: 500 }), "deadline_exceeded");
     const { ready, suspect } = host.stats();
     assert.deepEqual({ ready, suspect }, { ready: 0, suspect: 1 });
     assert.equal(await host.call("echo", "next"), "next");
@@ -98,7 +98,7 @@ describe("an overdue call", { concurrency: true }, () => {
     const host = await startHost(t, { killGrace: 300 });
     const pid = await host.call("pid");
     const neighbour = host.call("sleep", 1_000);
-    await failure(host.call("sleep", 900, { timeout: 50 }), "deadline_exceeded");
+    await failure(host.call("sleep", 900, { timeout: 500 }), "deadline_exceeded");
     assert.equal(await neighbour, 1_000);
     assert.equal(await host.call("pid"), pid);
     assert.equal(host.stats().restarts, 0);
