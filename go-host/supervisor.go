@@ -114,9 +114,9 @@ func (d driver) Drain(w *worker, reason supervisor.Reason) {
 
 // cutOff gives the calls that outlive Options.DrainTimeout their error.
 func (d driver) cutOff(w *worker, reason supervisor.Reason) {
-	calls, _ := w.conn.InFlight()
+	calls, abandoned := w.conn.InFlight()
 	d.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "ending a worker before its calls",
-		slog.Int("worker", w.pid()), slog.Int("calls", calls), slog.Duration("drain_timeout", d.options.DrainTimeout))
+		slog.Int("worker", w.pid()), slog.Int("calls", calls), slog.Int("abandoned", abandoned), slog.Duration("drain_timeout", d.options.DrainTimeout))
 	w.condemn(&Error{
 		Code: CodeWorkerCrashed,
 		Message: fmt.Sprintf("the worker was replaced (%s) and ended before the call, which had %v for it (Options.DrainTimeout); the function may have run",

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // answer is a response that is known to be sound.
@@ -38,9 +39,16 @@ func streamed(bytes []byte, contentType string) (*answer, error) {
 	if !isValue(contentType) {
 		return nil, unsound("expected the content type of a stream to have no control characters")
 	}
-	header := http.Header{"Content-Type": {cmp.Or(contentType, bytesType)}}
+	if contentType == preludeType {
+		return nil, unsound("expected the status and headers of a stream to end with eight zero bytes")
+	}
+	header := http.Header{"Content-Type": {cmp.Or(strings.TrimSpace(contentType), bytesType)}}
 	return &answer{status: http.StatusOK, header: header, body: bytes}, nil
 }
+
+// preludeType is what a stream has whose first part is a status and headers (Lambda guide, "Response streaming"). The worker
+// has taken that part off where it is whole.
+const preludeType = "application/vnd.awslambda.http-integration-response"
 
 // inferred makes a response of a result that is none, by the rule of payload format 2.0: a text is the body as it is, and
 // everything else as JSON.

@@ -35,6 +35,8 @@ exports.typed = streams((stream) => { stream.setContentType('text/html'); stream
 exports.json = streams((stream) => stream.end('{"statusCode":404,"body":"no response"}'));
 exports.empty = streams((stream) => stream.end());
 exports.headers = streams((stream) => awslambda.HttpResponseStream.from(stream, { headers: { 'content-type': 'text/css' } }).end('p {}'));
+exports.blank = streams((stream) => { stream.setContentType('  '); stream.end('x'); });
+exports.unfinished = streams((stream) => { stream.setContentType('application/vnd.awslambda.http-integration-response'); stream.end('{"statusCode":200}'); });
 exports.injects = streams((stream) => { stream.setContentType('a/b\r\nX-Evil: 1'); stream.end('x'); });
 `
 
@@ -71,6 +73,7 @@ func TestAStreamWithoutAStatusIsABodyOfTheTypeThatItWasGiven(t *testing.T) {
 			"json":    {`{"statusCode":404,"body":"no response"}`, "application/octet-stream"},
 			"empty":   {"", "application/octet-stream"},
 			"headers": {"p {}", "text/css"},
+			"blank":   {"x", "application/octet-stream"},
 		} {
 			got := do(t, serve(t, host, method, lambda.Format(format)), http.MethodGet, "/", "")
 			if got.StatusCode != http.StatusOK || got.body != want.body || got.Header.Get("Content-Type") != want.contentType {
@@ -78,8 +81,10 @@ func TestAStreamWithoutAStatusIsABodyOfTheTypeThatItWasGiven(t *testing.T) {
 			}
 		}
 	}
-	got := do(t, serve(t, host, "injects"), http.MethodGet, "/", "")
-	expectStatus(t, got, http.StatusBadGateway, "Internal server error")
+	for _, method := range []string{"injects", "unfinished"} {
+		got := do(t, serve(t, host, method), http.MethodGet, "/", "")
+		expectStatus(t, got, http.StatusBadGateway, "Internal server error")
+	}
 }
 
 func TestWhatIsStreamedIsBytesToThoseWhoInvoke(t *testing.T) {

@@ -8,12 +8,12 @@ import "net/http"
 func refusingUnclearBodies(next http.Handler, refuse func(http.ResponseWriter, *failure)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isOld := !r.ProtoAtLeast(1, 1)
+		if isOld || len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
 		if r.RequestURI == "*" {
 			refuse(w, invalid("expected a path"))
 			return
-		}
-		if isOld || len(r.TransferEncoding) > 0 {
-			w.Header().Set("Connection", "close")
 		}
 		if isOld && mayHaveBody(r.Method) && r.Header.Get("Content-Length") == "" {
 			refuse(w, &failure{http.StatusLengthRequired, "length_required", "expected a Content-Length in a request of HTTP/1.0, which may be 0"})

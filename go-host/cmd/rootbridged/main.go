@@ -36,11 +36,19 @@ func run(args []string) int {
 	if err == nil {
 		err = command()
 	}
+	if ended := (*endedError)(nil); errors.As(err, &ended) {
+		return ended.code
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", describe(err))
 	}
 	return exitCode(err)
 }
+
+// endedError is the end of another process, which has said itself why.
+type endedError struct{ code int }
+
+func (e *endedError) Error() string { return fmt.Sprintf("the server ended with %d", e.code) }
 
 // usageError is the fault of whoever wrote the command, the environment or the file.
 type usageError struct{ err error }

@@ -59,6 +59,9 @@ func (*serveCommand) Help() string {
 
 // Run serves until SIGTERM or SIGINT.
 func (c *serveCommand) Run(flags names) error {
+	if isInit() {
+		return serveAsInit()
+	}
 	logger := c.logger()
 	warnOfUnknownVariables(flags, logger)
 	if err := c.check(); err != nil {

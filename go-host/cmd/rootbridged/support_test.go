@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) == "" {
 		os.Exit(m.Run())
 	}
-	_ = os.Unsetenv(asCommand)
+	if !isInit() { // which starts another that needs it
+		_ = os.Unsetenv(asCommand)
+	}
 	code := run(os.Args[1:])
 	if err := goleak.Find(); err != nil {
 		_, _ = os.Stderr.WriteString(err.Error())

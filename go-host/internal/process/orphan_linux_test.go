@@ -55,21 +55,6 @@ func TestAnHeirReapsTheOrphansOfALivingWorkerAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestProcess1ReapsWhatLeftItsWorkersSessionAndEndedUnseen(t *testing.T) {
-	t.Parallel()
-	if !runsAs(t, pid1) {
-		return
-	}
-	own := startOwn(t)
-	p := shell(t, `for i in 1 2 3 4 5; do setsid sh -c '(env -i sh -c "echo \$\$" &)'; done; read end`)
-	for _, pid := range readLines(t, p, 5) {
-		eventually(t, func() bool { return stateOf(pid) == "" })
-	}
-	p.Kill()
-	<-p.Done()
-	expectOnlyChild(t, own)
-}
-
 func TestAnHeirHasNoZombiesAfterTheEndOfAWorker(t *testing.T) {
 	t.Parallel()
 	for _, heir := range heirs {

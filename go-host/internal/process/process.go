@@ -210,8 +210,8 @@ func (p *Process) Stopped() bool { return p.tree.stopped() }
 // ReapOrphans reaps descendants that have ended and whose parent ended before: where this program is PID 1 of a container,
 // or a subreaper, they become its children and stay zombies until it waits for them. It is meant to be called every few
 // seconds while the process runs, does nothing in any other program, and never touches children that the program started
-// elsewhere. A descendant that left the process group, and that began and ended between two calls, is not recognized; if it
-// left the session, too, a Spawner of process 1 reaps it.
+// elsewhere. A descendant that left the process group and session, and that began and ended between two calls, is not
+// recognized: a container that starts many of those needs an init process (docker run --init).
 func (p *Process) ReapOrphans() { p.tree.reapOrphans() }
 
 // Kill ends the process and its descendants, and does not wait for that.

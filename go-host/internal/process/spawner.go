@@ -10,10 +10,6 @@ var ErrSpawnerClosed = errors.New("spawner is closed")
 
 // Spawner starts processes from one goroutine that keeps its thread: on Linux a process's parent-death signal is sent when
 // the thread that started it ends, which for any other goroutine's thread can be long before the program does.
-//
-// In a program that is process 1 of a container it also reaps, a second after their end, processes that have become this
-// program's children and whose session is another than the program's own. Of children that the program has started itself
-// that can be but those with a session of their own (SysProcAttr.Setsid) which it has not waited for by then.
 type Spawner struct {
 	requests chan request
 	closed   chan struct{}
@@ -40,15 +36,11 @@ func NewSpawner() *Spawner {
 func (s *Spawner) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	heir := newHeir()
-	defer heir.stop()
 	for {
 		select {
 		case r := <-s.requests:
 			process, err := start(r.command, r.onStderr)
 			r.answer <- answer{process, err}
-		case <-heir.looks:
-			heir.reap()
 		case <-s.closed:
 			return
 		}
