@@ -382,6 +382,28 @@ func TestCallsOfWhichNothingWasSentAreNotStarted(t *testing.T) {
 	}
 }
 
+// Large frames wait in pieces of their own, small ones together before and behind them.
+func TestFramesOfAllSizesArriveWholeAndInTheirOrder(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	sizes := []int{1 << 20, 10, 64 << 10, 64<<10 - 1, 0, 300 << 10, 5, 2 << 20, 70 << 10}
+	for round := range 4 {
+		for i, size := range sizes {
+			payload := bytes.Repeat([]byte{byte(round*len(sizes) + i)}, size)
+			if err := p.conn.Send(conn.NewCall(), frame.Raw, []byte(`{}`), payload); err != nil {
+				t.Fatal(err)
+			}
+			clear(payload) // its owner may
+		}
+	}
+	for i := range 4 * len(sizes) {
+		f := p.next()
+		if want := sizes[i%len(sizes)]; int(f.ID) != i+1 || string(f.Meta) != "{}" || len(f.Payload) != want || len(bytes.Trim(f.Payload, string([]byte{byte(i)}))) > 0 {
+			t.Fatalf("frame %d: id %d, meta %q, %d bytes, want %d", i, f.ID, f.Meta, len(f.Payload), want)
+		}
+	}
+}
+
 const peerLimit = 4 << 20
 
 var errEnded = errors.New("ended")

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"io"
 	"runtime"
 	"sync"
@@ -29,12 +30,13 @@ type outbox struct {
 	sink       sink
 	unwritable func(error)
 
-	gathered []byte // frames that wait for the writer
-	pongs    int    // among them
-	queued   uint64 // bytes so far of frames that were gathered or written
-	taken    uint64 // of those, the bytes that a writer has begun with, or may have
-	spare    []byte // the buffer that the writer is using, or used last
-	flushing bool   // somebody is the writer
+	large    [][]byte // pieces of frames that wait before gathered: a large payload, and what came before it
+	gathered []byte   // frames that wait for the writer
+	pongs    int      // among them
+	queued   uint64   // bytes so far of frames that were gathered or written
+	taken    uint64   // of those, the bytes that a writer has begun with, or may have
+	spare    []byte   // the buffer that the writer is using, or used last
+	flushing bool     // somebody is the writer
 	closed   bool
 }
 
@@ -52,6 +54,10 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		o.mu.Unlock()
 		return
 	}
+	if len(payload) >= uncopied {
+		o.writeLargeAndUnlock(header, meta, payload)
+		return
+	}
 	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
 	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
 	if o.flushing {
@@ -60,18 +66,30 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		return
 	}
 	o.flushing = true
-	if len(payload) >= uncopied {
-		head := o.takeLocked()
-		o.mu.Unlock()
-		o.flushPair(head, payload)
-		return
-	}
 	o.gathered = append(o.gathered, payload...)
 	o.mu.Unlock()
 	if waiting >= yieldFrom {
 		runtime.Gosched()
 	}
 	o.flush(o.next())
+}
+
+// writeLargeAndUnlock does not copy the payload among others: to make room for many of them again and again would cost far more than
+// to write them. One that has to wait is copied by itself, as its owner may change it.
+func (o *outbox) writeLargeAndUnlock(header frame.Header, meta, payload []byte) {
+	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
+	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
+	if o.flushing {
+		o.large = append(o.large, o.gathered, bytes.Clone(payload))
+		o.gathered = nil
+		o.mu.Unlock()
+		return
+	}
+	o.flushing = true
+	head := o.takeLocked()
+	o.taken = o.queued
+	o.mu.Unlock()
+	o.flushPair(head, payload)
 }
 
 // flushPair writes a frame whose payload is too large to be copied without need.
@@ -106,7 +124,7 @@ func (o *outbox) flush(frames []byte) {
 			return
 		}
 		if n < len(frames) {
-			go o.drain(append([]byte(nil), frames[n:]...))
+			go o.drain(frames[n:])
 			return
 		}
 		frames = o.next()
@@ -129,15 +147,22 @@ func (o *outbox) drain(frames []byte) {
 func (o *outbox) next() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.gathered) == 0 || o.closed {
+	if len(o.large)+len(o.gathered) == 0 || o.closed {
 		o.flushing = false
 		return nil
 	}
 	return o.takeLocked()
 }
 
-// takeLocked swaps the buffers: what has gathered is the writer's until it takes again.
+// takeLocked returns the first of what waits, which is the writer's until it takes again.
 func (o *outbox) takeLocked() []byte {
+	if len(o.large) > 0 {
+		piece := o.large[0]
+		o.large[0] = nil
+		o.large = o.large[1:]
+		o.taken += uint64(len(piece))
+		return piece
+	}
 	frames := o.gathered
 	o.pongs, o.taken = 0, o.queued
 	o.gathered, o.spare = o.spare[:0], frames
@@ -159,5 +184,5 @@ func (o *outbox) fail(err error) {
 
 func (o *outbox) closeLocked() {
 	o.closed = true
-	o.gathered, o.spare = nil, nil
+	o.large, o.gathered, o.spare = nil, nil, nil
 }
