@@ -360,6 +360,29 @@ func TestAWorkerThatPingsAndDoesNotReadBreaksTheProtocol(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatReadsMayPingHoweverMuchWaitsForIt(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	large := make([]byte, 1<<20) // more than a pipe holds
+	send := func() {
+		if err := p.conn.Send(conn.NewCall(), frame.Raw, nil, large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ping := frame.Append(nil, frame.Ping, frame.Raw, 0, nil, nil)
+	send()
+	send()
+	for pongs := 0; pongs < 1_500; { // more than may wait
+		send()
+		for range 100 {
+			p.write(ping)
+		}
+		for f := p.next(); f.Kind != frame.Call; f = p.next() {
+			pongs++
+		}
+	}
+}
+
 func TestCallsOfWhichNothingWasSentAreNotStarted(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)

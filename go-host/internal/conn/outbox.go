@@ -54,12 +54,12 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		o.mu.Unlock()
 		return
 	}
-	if len(payload) >= uncopied {
-		o.writeLargeAndUnlock(header, meta, payload)
-		return
-	}
 	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
 	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
+	if len(payload) >= uncopied {
+		o.writeLargeAndUnlock(payload)
+		return
+	}
 	if o.flushing {
 		o.gathered = append(o.gathered, payload...)
 		o.mu.Unlock()
@@ -74,11 +74,9 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 	o.flush(o.next())
 }
 
-// writeLargeAndUnlock does not copy the payload among others: to make room for many of them again and again would cost far more than
-// to write them. One that has to wait is copied by itself, as its owner may change it.
-func (o *outbox) writeLargeAndUnlock(header frame.Header, meta, payload []byte) {
-	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
-	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
+// writeLargeAndUnlock does not copy the payload, whose head is gathered, among others: to make room for many of them again and
+// again would cost far more than to write them. One that has to wait is copied by itself, as its owner may change it.
+func (o *outbox) writeLargeAndUnlock(payload []byte) {
 	if o.flushing {
 		o.large = append(o.large, o.gathered, bytes.Clone(payload))
 		o.gathered = nil
@@ -156,6 +154,7 @@ func (o *outbox) next() []byte {
 
 // takeLocked returns the first of what waits, which is the writer's until it takes again.
 func (o *outbox) takeLocked() []byte {
+	o.pongs = 0 // the worker reads
 	if len(o.large) > 0 {
 		piece := o.large[0]
 		o.large[0] = nil
@@ -164,7 +163,7 @@ func (o *outbox) takeLocked() []byte {
 		return piece
 	}
 	frames := o.gathered
-	o.pongs, o.taken = 0, o.queued
+	o.taken = o.queued
 	o.gathered, o.spare = o.spare[:0], frames
 	if cap(frames) > keptBuffer {
 		o.spare = nil
