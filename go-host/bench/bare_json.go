@@ -13,7 +13,7 @@ type bareJSON struct {
 	encoders []encoder // of each caller
 }
 
-// encoder is encoding/json's with its buffer kept; nil for other libraries.
+// encoder is encoding/json's with its buffer kept.
 type encoder struct {
 	buffer *bytes.Buffer
 	*json.Encoder

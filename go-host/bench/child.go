@@ -33,10 +33,6 @@ func serveChild(ctx context.Context, name string, callers int) error {
 	if err != nil {
 		return err
 	}
-	_, atStart, err := processUsage(os.Getpid())
-	if err != nil {
-		return err
-	}
 	c, err := m.start(ctx, callers)
 	if err != nil {
 		return err
@@ -55,7 +51,7 @@ func serveChild(ctx context.Context, name string, callers int) error {
 			_ = answerTo(ctx, c, t, callers)
 		}
 		a := answerTo(ctx, c, t, callers)
-		a.GoStart, warm[t.Work] = atStart, true
+		warm[t.Work] = true
 		if err := answers.Encode(a); err != nil {
 			return err
 		}

@@ -22,7 +22,6 @@ type figures struct {
 	Allocs   float64 `json:"allocs"`   // in Go, per call
 	GoPeak   uint64  `json:"goPeak"`   // resident memory of this process, in bytes
 	NodePeak uint64  `json:"nodePeak"` // of the others together
-	GoStart  uint64  `json:"goStart"`  // of this process before the contender started
 }
 
 // measure has so many callers do a work for a time, each one call after the other.

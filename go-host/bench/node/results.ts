@@ -12,7 +12,6 @@ export interface Figures {
   allocs: number;
   goPeak: number;
   nodePeak: number;
-  goStart: number;
 }
 
 export interface Cell {

@@ -119,7 +119,7 @@ type Conn struct {
 
 // New returns a connection that writes to w. Nothing is read until Serve is called.
 func New(w io.Writer, maxPayload int, handler Handler) *Conn {
-	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight()}
+	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight(64)}
 	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
 	return c
 }

@@ -10,8 +10,9 @@ type inFlight struct {
 	count  int
 }
 
-func newInFlight() inFlight {
-	return inFlight{places: make([]*Call, 64), others: map[uint32]*Call{}}
+// newInFlight has so many places, a power of 2.
+func newInFlight(places int) inFlight {
+	return inFlight{places: make([]*Call, places), others: map[uint32]*Call{}}
 }
 
 func (f *inFlight) get(id uint32) *Call {
@@ -44,7 +45,8 @@ func (f *inFlight) put(call *Call) {
 }
 
 func (f *inFlight) grow() {
-	larger := inFlight{places: make([]*Call, 2*len(f.places)), others: map[uint32]*Call{}, count: f.count}
+	larger := newInFlight(2 * len(f.places))
+	larger.count = f.count
 	for call := range f.all() {
 		larger.put(call)
 	}

@@ -10,7 +10,7 @@ import (
 // Calls that take long stay while the ids of others go round several times.
 func TestCallsAreFoundByTheirIDsInWhateverOrderTheyEnd(t *testing.T) {
 	t.Parallel()
-	calls, known, id := newInFlight(), map[uint32]*Call{}, uint32(frame.MaxCallID-500)
+	calls, known, id := newInFlight(64), map[uint32]*Call{}, uint32(frame.MaxCallID-500)
 	order := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
 		id = id%frame.MaxCallID + 1

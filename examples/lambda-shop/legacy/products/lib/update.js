@@ -11,7 +11,6 @@ module.exports = (event, callback) => {
     callback(null, response.error(400, 'The body is not JSON'));
     return;
   }
-  // TODO: validate like create does
   const params = {
     TableName: process.env.PRODUCTS_TABLE,
     Key: { id: event.pathParameters.id },
