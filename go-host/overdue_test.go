@@ -61,15 +61,15 @@ func TestABlockedWorkerDoesNotHoldUpTheOthers(t *testing.T) {
 
 func TestASlowButLiveWorkerIsNotKilledAndItsNeighboursKeepRunning(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 50 * time.Millisecond }))
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 500 * time.Millisecond }))
 	before := call[int](t, host, "pid", nil)
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "sleep", 400); got != "slept" {
+		if got := call[string](t, host, "sleep", 1500); got != "slept" {
 			t.Errorf("the neighbour got %q", got)
 		}
 	})
-	_ = overdue(t, host, "sleep", 300, 10*time.Millisecond)
+	_ = overdue(t, host, "sleep", 1400, 10*time.Millisecond)
 	done.Wait()
 	eventually(t, "the late answer was dropped", func() bool { return host.Stats().LateReplies == 1 })
 	if after := call[int](t, host, "pid", nil); after != before {

@@ -95,11 +95,11 @@ describe("an overdue call", { concurrency: true }, () => {
   });
 
   test("that is slow but lets the loop turn does not cost its neighbours anything", async (t) => {
-    const host = await startHost(t, { killGrace: 300 });
+    const host = await startHost(t, { killGrace: 500 });
     const pid = await host.call("pid");
-    const neighbour = host.call("sleep", 1_000);
-    await failure(host.call("sleep", 900, { timeout: 500 }), "deadline_exceeded");
-    assert.equal(await neighbour, 1_000);
+    const neighbour = host.call("sleep", 1_600);
+    await failure(host.call("sleep", 1_500, { timeout: 500 }), "deadline_exceeded");
+    assert.equal(await neighbour, 1_600);
     assert.equal(await host.call("pid"), pid);
     assert.equal(host.stats().restarts, 0);
   });
