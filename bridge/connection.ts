@@ -9,12 +9,12 @@ import {
 } from "../protocol/frame.ts";
 import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
 import type { Input } from "./input.ts";
-import { Buffer, min } from "./intrinsics.ts";
+import { afterMicrotasks, Buffer, min } from "./intrinsics.ts";
 import { Output } from "./output.ts";
 
 /** What a Connection tells. */
 export interface ConnectionHandlers {
-  /** A frame; its views are valid only during the call. */
+  /** A frame; its views are valid until user code runs. */
   onFrame(frame: FrameInPlace): void;
   /** The host broke the framing: nothing more is read. */
   onBroken(error: FrameError): void;
@@ -29,6 +29,11 @@ const PAUSE_ABOVE = 33_554_432;
 const RESUME_BELOW = 8_388_608;
 /** Bytes waiting for the host above which log lines are dropped. */
 const DROP_LOGS_ABOVE = 8_388_608;
+/**
+ * Frames that are read before what they have brought is written, so that the host works on some answers while the next are
+ * made. With fewer the writes cost more than that brings.
+ */
+const FRAMES_PER_STEP = 4;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /** Frames both ways. Whoever owns the input feeds read() and end(). */
@@ -44,7 +49,7 @@ export class Connection {
   constructor(input: Input, outputDescriptor: number, handlers: ConnectionHandlers) {
     this.#input = input;
     this.#handlers = handlers;
-    this.#reader = new FrameReader({ onFrame: (frame) => handlers.onFrame(frame) });
+    this.#reader = new FrameReader();
     this.#output = new Output(outputDescriptor, {
       onGone: () => handlers.onEnd(),
       onBacklog: (bytes) => this.#adjustReading(bytes),
@@ -61,15 +66,34 @@ export class Connection {
     this.#maxError = min(MAX_ERROR, bytes);
   }
 
-  /** Reads a piece of input. Answers that come while it is worked on go out together. */
+  /** Reads a piece of input. Called again from inside by user code that turns the event loop itself, it goes on with what follows. */
   read(chunk: Uint8Array): void {
+    this.#reader.feed(chunk);
+    this.#step();
+  }
+
+  /** Answers that come before the next step go out together. */
+  #step(): void {
+    let left = FRAMES_PER_STEP;
     this.#output.hold();
     try {
-      this.#guarded(() => this.#reader.push(chunk));
+      this.#guarded(() => {
+        for (; left > 0; left--) {
+          const frame = this.#reader.next();
+          if (!frame) break;
+          this.#handlers.onFrame(frame);
+        }
+      });
     } finally {
-      this.#output.release(!this.#handlers.isBusy());
+      if (left === 0) afterMicrotasks(this.#nextStep);
+      else this.#output.release(!this.#handlers.isBusy());
     }
   }
+
+  readonly #nextStep = (): void => {
+    this.#output.flush();
+    this.#step();
+  };
 
   /** Says that the input has ended. */
   end(): void {

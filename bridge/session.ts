@@ -450,11 +450,12 @@ function protocolError(message: string): ErrorObject {
   return { code: Code.ProtocolError, message };
 }
 
-/** Most arguments are JSON, and read without a view of their own. */
+/** JSON is read without a view of its own, and large bytes are not copied once more. */
 function argumentOf(frame: FrameInPlace): unknown {
-  return frame.encoding === Encoding.Json
-    ? decodeJson(frame.bytes, frame.payloadStart, frame.end)
-    : decodeValue(frame.payload, frame.encoding);
+  const { encoding } = frame;
+  if (encoding === Encoding.Json) return decodeJson(frame.bytes, frame.payloadStart, frame.end);
+  if (encoding === Encoding.Raw && frame.isOwn) return frame.payload;
+  return decodeValue(frame.payload, encoding);
 }
 
 function refusalOf(error: unknown): ErrorObject {

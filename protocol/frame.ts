@@ -74,10 +74,8 @@ export class FrameError extends Error {
   }
 }
 
-/** What a FrameReader calls, and what it accepts. */
+/** What a FrameReader accepts, and what it calls. */
 export interface FrameReaderOptions {
-  /** Called for each frame in order. Copy of its views what must outlive the call. */
-  onFrame: (frame: FrameInPlace) => void;
   /** Largest payload accepted, in bytes; default 1 MiB, which holds until hello settles it. */
   maxPayload?: number;
   /**
@@ -92,11 +90,11 @@ const MAGIC = [0xff, 0x52, 0x42] as const;
 /** Bytes that show the start of a hello: magic, version and kind. */
 const HELLO_START = 5;
 const isWhole = Number.isInteger;
-const { min } = Math;
+const { max, min } = Math;
 const { fromCharCode } = String;
 const DIGITS = "0123456789abcdef";
 
-/** A frame where it was read. It is valid only until the reader's callback returns. Views are made when they are asked for. */
+/** A frame where it was read, valid until the reader is used again. Views are made when they are asked for. */
 export class FrameInPlace implements Frame {
   kind = 0;
   encoding: Encoding = Encoding.Json;
@@ -106,6 +104,8 @@ export class FrameInPlace implements Frame {
   start = 0;
   payloadStart = 0;
   end = 0;
+  /** The bytes are this frame's alone, and stay what they are. */
+  isOwn = false;
 
   get meta(): Uint8Array {
     return this.start === this.payloadStart
@@ -166,19 +166,19 @@ function writeUint32(target: Uint8Array, offset: number, value: number): void {
 }
 
 /**
- * Splits a byte stream into frames. A frame that lies within one chunk is handed over without a copy; one that does not
- * is gathered in a buffer allocated once, after its lengths passed the limits.
+ * Splits a byte stream into frames. A frame that is whole when it is read is not copied once more; a larger one is gathered in
+ * a buffer allocated once, after its lengths passed the limits.
  */
 export class FrameReader {
   /** Largest payload accepted from the next frame on, in bytes. */
   maxPayload: number;
-  readonly #onFrame: (frame: FrameInPlace) => void;
   #onSkipped: ((bytes: Uint8Array) => void) | undefined;
   #skipped = 0;
-  /** A header that came in pieces, and how much of it is there. */
-  readonly #header: Uint8Array = Buffer.alloc(HEADER_SIZE);
-  #headerLength = 0;
-  /** Meta and payload of a frame that came in pieces. */
+  /** What has come and is not read yet, from `#start` to `#end`. */
+  #room: Uint8Array = EMPTY;
+  #start = 0;
+  #end = 0;
+  /** Meta and payload of a frame that is larger than what has come of it. */
   #body: Uint8Array | undefined;
   #bodyLength = 0;
   #closed = false;
@@ -186,91 +186,114 @@ export class FrameReader {
   #metaSize = 0;
   #payloadSize = 0;
 
-  constructor(options: FrameReaderOptions) {
-    this.#onFrame = options.onFrame;
+  constructor(options: FrameReaderOptions = {}) {
     this.maxPayload = options.maxPayload ?? MAX_HELLO;
     this.#onSkipped = options.onSkipped;
   }
 
-  /** Reads on. Throws a FrameError on broken framing, after the frames before it; then ignores everything. */
-  push(chunk: Uint8Array): void {
-    let offset = this.#onSkipped ? this.#skip(chunk) : 0;
-    while (offset < chunk.length && !this.#closed) {
-      offset = this.#body ? this.#readBody(chunk, offset) : this.#readStart(chunk, offset);
+  /** Takes what has come, and keeps no reference to it. */
+  feed(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    const offset = this.#body && this.#start === this.#end ? this.#fill(this.#body, chunk, 0) : 0;
+    if (offset < chunk.length) this.#keep(subarray(chunk, offset));
+  }
+
+  /** Returns the next frame, or undefined when more must come first. Throws a FrameError on broken framing, and reads nothing more. */
+  next(): FrameInPlace | undefined {
+    if (this.#closed || (this.#onSkipped && !this.#skip())) return undefined;
+    if (this.#body) return this.#takeBody(this.#body);
+    if (!this.#readHeader()) return undefined;
+    const size = this.#metaSize + this.#payloadSize;
+    if (this.#end - this.#start < size) {
+      this.#startBody(size);
+      return undefined;
     }
+    this.#start += size;
+    return this.#framed(this.#room, this.#start - size, false);
   }
 
   /** Says that the input has ended. Throws a FrameError if that was inside a frame. */
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const unread = this.#end - this.#start;
     if (this.#onSkipped) {
-      this.#onSkipped(subarray(this.#header, 0, this.#headerLength));
+      this.#onSkipped(subarray(this.#room, this.#start, this.#end));
       return;
     }
-    const expected = this.#body ? this.#body.length : HEADER_SIZE;
-    const received = this.#body ? this.#bodyLength : this.#headerLength;
-    if (received === 0 && !this.#body) return;
-    const part = this.#body ? "meta and payload" : "header";
-    throw new FrameError(
-      `input ended inside a frame: ${received} of ${expected} bytes of its ${part} came`,
-      { truncated: true },
-    );
+    if (unread === 0 && !this.#body) return;
+    const came = this.#body
+      ? `${this.#bodyLength} of ${this.#body.length} bytes of its meta and payload`
+      : `${unread} of ${HEADER_SIZE} bytes of its header`;
+    throw new FrameError(`input ended inside a frame: ${came} came`, { truncated: true });
   }
 
-  /** Stops: no further callback, whatever is pushed. */
+  /** Stops: nothing more is read. */
   close(): void {
     this.#closed = true;
   }
 
-  #readStart(chunk: Uint8Array, offset: number): number {
-    if (this.#headerLength === 0 && chunk.length - offset >= HEADER_SIZE) {
-      this.#parseHeader(chunk, offset);
-      return this.#startBody(chunk, offset + HEADER_SIZE);
+  #keep(bytes: Uint8Array): void {
+    if (this.#start === this.#end) {
+      this.#start = 0;
+      this.#end = 0;
     }
-    const wanted = min(HEADER_SIZE - this.#headerLength, chunk.length - offset);
-    setBytes(this.#header, subarray(chunk, offset, offset + wanted), this.#headerLength);
-    this.#headerLength += wanted;
-    this.#checkStart(this.#header, 0, this.#headerLength);
-    if (this.#headerLength < HEADER_SIZE) return offset + wanted;
-    this.#parseHeader(this.#header, 0);
-    this.#headerLength = 0;
-    return this.#startBody(chunk, offset + wanted);
+    if (this.#end + bytes.length > this.#room.length) this.#makeRoom(bytes.length);
+    setBytes(this.#room, bytes, this.#end);
+    this.#end += bytes.length;
   }
 
-  #startBody(chunk: Uint8Array, offset: number): number {
-    const end = offset + this.#metaSize + this.#payloadSize;
-    if (end <= chunk.length) {
-      this.#emit(chunk, offset);
-      return end;
-    }
-    this.#body = Buffer.allocUnsafeSlow(this.#metaSize + this.#payloadSize);
+  #makeRoom(size: number): void {
+    const unread = subarray(this.#room, this.#start, this.#end);
+    const needed = unread.length + size;
+    if (needed > this.#room.length) this.#room = Buffer.alloc(max(needed, 2 * this.#room.length));
+    setBytes(this.#room, unread, 0);
+    this.#start = 0;
+    this.#end = unread.length;
+  }
+
+  /** Returns false for a header that is not there to its end. What is there is checked, so that text in place of frames is told at once. */
+  #readHeader(): boolean {
+    const length = this.#end - this.#start;
+    this.#checkStart(this.#room, this.#start, length);
+    if (length < HEADER_SIZE) return false;
+    this.#parseHeader(this.#room, this.#start);
+    this.#start += HEADER_SIZE;
+    return true;
+  }
+
+  #startBody(size: number): void {
+    this.#body = Buffer.allocUnsafeSlow(size);
     this.#bodyLength = 0;
-    return this.#readBody(chunk, offset);
+    this.#fill(this.#body, this.#room, this.#start, this.#end);
+    this.#start = this.#end;
   }
 
-  #readBody(chunk: Uint8Array, offset: number): number {
-    const body = this.#body ?? EMPTY;
-    const end = min(chunk.length, offset + body.length - this.#bodyLength);
-    setBytes(body, subarray(chunk, offset, end), this.#bodyLength);
-    this.#bodyLength += end - offset;
-    if (this.#bodyLength < body.length) return end;
-    this.#body = undefined;
-    this.#emit(body, 0);
+  /** Adds to the body what it needs. Returns how much of the bytes that was, as an offset. */
+  #fill(body: Uint8Array, bytes: Uint8Array, from: number, to: number = bytes.length): number {
+    const end = min(to, from + body.length - this.#bodyLength);
+    setBytes(body, subarray(bytes, from, end), this.#bodyLength);
+    this.#bodyLength += end - from;
     return end;
   }
 
-  #emit(bytes: Uint8Array, offset: number): void {
+  #takeBody(body: Uint8Array): FrameInPlace | undefined {
+    if (this.#bodyLength < body.length) return undefined;
+    this.#body = undefined;
+    return this.#framed(body, 0, true);
+  }
+
+  #framed(bytes: Uint8Array, offset: number, isOwn: boolean): FrameInPlace {
     const frame = this.#frame;
     frame.bytes = bytes;
     frame.start = offset;
     frame.payloadStart = offset + this.#metaSize;
     frame.end = frame.payloadStart + this.#payloadSize;
-    this.#onFrame(frame);
+    frame.isOwn = isOwn;
+    return frame;
   }
 
   #parseHeader(bytes: Uint8Array, offset: number): void {
-    this.#checkStart(bytes, offset, HEADER_SIZE);
     const metaSize = byteAt(bytes, offset + 6) * 256 + byteAt(bytes, offset + 7);
     const payloadSize = readUint32(bytes, offset + 12);
     if (metaSize > MAX_META) {
@@ -306,23 +329,14 @@ export class FrameReader {
     }
   }
 
-  /** Returns where in the chunk the hello starts, or the chunk's length. Keeps a start that may go on in the next. */
-  #skip(chunk: Uint8Array): number {
-    const held = this.#headerLength;
-    const bytes = held > 0 ? Buffer.concat([subarray(this.#header, 0, held), chunk]) : chunk;
-    this.#headerLength = 0;
-    const { at, found } = findHello(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    this.#countSkipped(subarray(bytes, 0, at));
-    if (!found) {
-      setBytes(this.#header, subarray(bytes, at), 0);
-      this.#headerLength = bytes.length - at;
-      return chunk.length;
-    }
-    this.#onSkipped = undefined;
-    if (at >= held) return at - held;
-    setBytes(this.#header, subarray(bytes, at, held), 0);
-    this.#headerLength = held - at;
-    return 0;
+  /** Skips what is before the hello. Returns false where that has not come, and keeps what may be its start. */
+  #skip(): boolean {
+    const unread = subarray(this.#room, this.#start, this.#end);
+    const { at, found } = findHello(unread);
+    this.#countSkipped(subarray(unread, 0, at));
+    this.#start += at;
+    if (found) this.#onSkipped = undefined;
+    return found;
   }
 
   #countSkipped(bytes: Uint8Array): void {

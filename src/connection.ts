@@ -88,11 +88,8 @@ export class Connection {
   constructor(input: Writable, output: Readable, handler: ConnectionHandler) {
     this.#input = input;
     this.#handler = handler;
-    this.#reader = new FrameReader({
-      onFrame: (frame) => this.#dispatch(frame),
-      onSkipped: (bytes) => handler.skipped(bytes),
-    });
-    output.on("data", (chunk: Uint8Array) => this.#read(() => this.#reader.push(chunk)));
+    this.#reader = new FrameReader({ onSkipped: (bytes) => handler.skipped(bytes) });
+    output.on("data", (chunk: Uint8Array) => this.#read(() => this.#readFrames(chunk)));
     output.once("end", () => this.#end());
     output.once("error", () => this.#end());
   }
@@ -187,6 +184,11 @@ export class Connection {
       if (!(error instanceof FrameError)) throw error;
       this.#handler.ended(error);
     }
+  }
+
+  #readFrames(chunk: Uint8Array): void {
+    this.#reader.feed(chunk);
+    for (let frame = this.#reader.next(); frame; frame = this.#reader.next()) this.#dispatch(frame);
   }
 
   #end(): void {

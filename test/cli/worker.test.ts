@@ -6,6 +6,7 @@ import { encodeFrame, FrameReader, Kind } from "../../protocol/frame.ts";
 import { encodeCall, encodeHello } from "../../protocol/message.ts";
 import { start } from "../../src/index.ts";
 import { cli, runCli, spawnCli } from "../support/cli.ts";
+import { feed } from "../support/frames.ts";
 import { collectLogs, fixture, isAlive, startHost, testNode, until } from "../support/host.ts";
 
 const legacy = fixture("legacy.js");
@@ -212,8 +213,8 @@ describe("rootbridge worker, fed frames", { concurrency: 3 }, () => {
     const hello = { protocol: 1, maxPayload: 1_024, encodings: ["json" as const, "raw" as const] };
     child.stdin.write(encodeFrame({ kind: Kind.Hello, payload: encodeHello(hello) }));
     const kinds: number[] = [];
-    const reader = new FrameReader({ onFrame: ({ kind }) => kinds.push(kind) });
-    child.stdout.on("data", (chunk) => reader.push(chunk));
+    const reader = new FrameReader();
+    child.stdout.on("data", (chunk) => feed(reader, chunk, ({ kind }) => kinds.push(kind)));
     await until(() => kinds.includes(Kind.Ready), "the worker is ready");
     child.stdin.write("text in place of a frame");
     const [code] = await once(child, "exit");

@@ -8,6 +8,7 @@ import {
   FrameError,
   FrameReader,
 } from "../../protocol/frame.ts";
+import { feed } from "../support/frames.ts";
 import { allowOnly, bytes, type Case, readCases } from "../support/vectors.ts";
 
 interface StreamCase extends Case {
@@ -84,9 +85,8 @@ function checkReading(stream: StreamCase, pieces: Iterable<Buffer>): void {
   const frames: Frame[] = [];
   const reader = new FrameReader({
     maxPayload: stream.max_payload ?? 0,
-    onFrame: (frame) => frames.push(copyOf(frame)),
   });
-  checkEnd(stream, readAll(reader, pieces));
+  checkEnd(stream, readAll(reader, pieces, frames));
   checkFrames(stream, frames);
 }
 
@@ -94,23 +94,18 @@ function checkSkipping(stream: StreamCase, pieces: Iterable<Buffer>): void {
   const frames: Frame[] = [];
   const skipped: Buffer[] = [];
   const reader = new FrameReader({
-    onFrame: (frame) => frames.push(copyOf(frame)),
     onSkipped: (piece) => skipped.push(Buffer.from(piece)),
   });
-  checkEnd(stream, readAll(reader, pieces));
+  checkEnd(stream, readAll(reader, pieces, frames));
   checkFrames(stream, frames);
   if (stream.skipped !== undefined) {
     assert.ok(Buffer.concat(skipped).equals(bytes(stream.skipped)), "skipped other bytes");
   }
 }
 
-function readAll(reader: FrameReader, pieces: Iterable<Buffer>): unknown {
-  let pushed = 0;
+function readAll(reader: FrameReader, pieces: Iterable<Buffer>, frames: Frame[]): unknown {
   try {
-    for (const piece of pieces) {
-      reader.push(piece);
-      pushed += piece.length;
-    }
+    for (const piece of pieces) feed(reader, piece, (frame) => frames.push(copyOf(frame)));
   } catch (error) {
     return { error, atEnd: false };
   }
@@ -119,7 +114,7 @@ function readAll(reader: FrameReader, pieces: Iterable<Buffer>): unknown {
   } catch (error) {
     return { error, atEnd: true };
   }
-  return { atEnd: true, pushed };
+  return { atEnd: true };
 }
 
 function checkEnd(stream: StreamCase, outcome: unknown): void {

@@ -11,6 +11,7 @@ import {
   MAX_META,
 } from "../../protocol/frame.ts";
 import { Buffer as allocators } from "../../protocol/methods.ts";
+import { feed } from "../support/frames.ts";
 
 const frame = fc.record({
   kind: fc.integer({ min: 0, max: 255 }),
@@ -26,8 +27,9 @@ test("any frames read the same, in whatever pieces they come", () => {
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 8 }), pieces, (frames, lengths) => {
       const read: Frame[] = [];
-      const reader = new FrameReader({ onFrame: (one) => read.push(copy(one)), maxPayload: 300 });
-      for (const piece of cut(Buffer.concat(frames.map(encodeFrame)), lengths)) reader.push(piece);
+      const reader = new FrameReader({ maxPayload: 300 });
+      const stream = Buffer.concat(frames.map(encodeFrame));
+      for (const piece of cut(stream, lengths)) feed(reader, piece, (one) => read.push(copy(one)));
       reader.end();
       assert.deepEqual(read, frames.map(copy));
     }),
@@ -38,16 +40,15 @@ test("whatever comes, a reader throws a FrameError or nothing, and accepts no mo
   const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), brokenFrames());
   fc.assert(
     fc.property(bytes, pieces, (stream, lengths) => {
-      const reader = new FrameReader({
-        maxPayload: 100,
-        onFrame: ({ meta, payload }) => assert.ok(meta.length <= MAX_META && payload.length <= 100),
-      });
+      const reader = new FrameReader({ maxPayload: 100 });
+      const isWithin = ({ meta, payload }: Frame) =>
+        assert.ok(meta.length <= MAX_META && payload.length <= 100);
       try {
-        for (const piece of cut(stream, lengths)) reader.push(piece);
+        for (const piece of cut(stream, lengths)) feed(reader, piece, isWithin);
         reader.end();
       } catch (error) {
         assert.ok(error instanceof FrameError, String(error));
-        reader.push(Buffer.from("ignored"));
+        feed(reader, Buffer.from("ignored"), () => assert.fail("a frame after the error"));
         reader.end();
       }
     }),
@@ -68,14 +69,14 @@ function brokenFrames(): fc.Arbitrary<Uint8Array> {
 
 test("a reader allocates once for a frame, after its header, what the header says and never over the limit", (t) => {
   const alloc = t.mock.method(allocators, "allocUnsafeSlow");
-  const reader = new FrameReader({ maxPayload: 1_000, onFrame: () => {} });
+  const reader = new FrameReader({ maxPayload: 1_000 });
   const { length } = alloc.mock.calls;
   for (const byte of encodeFrame({ kind: Kind.Call, id: 1, payload: new Uint8Array(1_000) }))
-    reader.push(Buffer.of(byte));
+    feed(reader, Buffer.of(byte));
   const sizes = alloc.mock.calls.slice(length).map(({ arguments: [size] }) => size);
   assert.deepEqual(sizes, [1_000]);
   const lie = Buffer.from("ff524201030000000000000100010000", "hex");
-  assert.throws(() => reader.push(lie), /at most 1000 bytes of payload, the header says 65536/);
+  assert.throws(() => feed(reader, lie), /at most 1000 bytes of payload, the header says 65536/);
   assert.equal(alloc.mock.calls.length, length + 1);
 });
 
@@ -96,12 +97,9 @@ test("what comes before a hello is skipped and handed over, in whatever pieces",
       fc.pre(Buffer.from(before).indexOf(Buffer.from("ff52420101", "hex")) < 0);
       const read: Frame[] = [];
       const skipped: Buffer[] = [];
-      const reader = new FrameReader({
-        onFrame: (one) => read.push(copy(one)),
-        onSkipped: (bytes) => skipped.push(Buffer.from(bytes)),
-      });
+      const reader = new FrameReader({ onSkipped: (bytes) => skipped.push(Buffer.from(bytes)) });
       const stream = Buffer.concat([before, ...[hello, ...frames].map(encodeFrame)]);
-      for (const piece of cut(stream, lengths)) reader.push(piece);
+      for (const piece of cut(stream, lengths)) feed(reader, piece, (one) => read.push(copy(one)));
       reader.end();
       assert.deepEqual(Buffer.concat(skipped), Buffer.from(before));
       assert.deepEqual(read, [hello, ...frames].map(copy));
@@ -109,16 +107,45 @@ test("what comes before a hello is skipped and handed over, in whatever pieces",
   );
 });
 
-test("a closed reader calls nobody, from inside a callback too", () => {
-  const kinds: number[] = [];
-  const reader: FrameReader = new FrameReader({
-    onFrame: ({ kind }) => {
-      kinds.push(kind);
-      reader.close();
-    },
-  });
-  reader.push(Buffer.concat([1, 2, 3].map((kind) => Buffer.from(encodeFrame({ kind })))));
-  assert.deepEqual(kinds, [1]);
+test("what is fed before all frames were read comes after them", () => {
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 8 }), pieces, (frames, lengths) => {
+      const read: Frame[] = [];
+      const reader = new FrameReader({ maxPayload: 300 });
+      for (const piece of cut(Buffer.concat(frames.map(encodeFrame)), lengths)) {
+        reader.feed(piece);
+        piece.fill(0xee); // its owner reads the next into it
+        const one = reader.next();
+        if (one) read.push(copy(one));
+      }
+      for (let one = reader.next(); one; one = reader.next()) read.push(copy(one));
+      reader.end();
+      assert.deepEqual(read, frames.map(copy));
+    }),
+  );
+});
+
+test("bytes that are a frame's own stay what they are", () => {
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 8 }), pieces, (frames, lengths) => {
+      const own: { seen: Frame; payload: Uint8Array }[] = [];
+      const reader = new FrameReader({ maxPayload: 300 });
+      for (const piece of cut(Buffer.concat(frames.map(encodeFrame)), lengths)) {
+        feed(reader, piece, (one) => {
+          if (one.isOwn) own.push({ seen: copy(one), payload: one.payload });
+        });
+      }
+      for (const { seen, payload } of own) assert.deepEqual(Buffer.from(payload), seen.payload);
+    }),
+  );
+});
+
+test("a closed reader has no more frames", () => {
+  const reader = new FrameReader();
+  reader.feed(Buffer.concat([1, 2, 3].map((kind) => encodeFrame({ kind }))));
+  assert.equal(reader.next()?.kind, 1);
+  reader.close();
+  assert.equal(reader.next(), undefined);
 });
 
 test("a writer refuses what has no room in a header", () => {

@@ -17,6 +17,7 @@ import {
   type LogMeta,
   type Stats,
 } from "../../protocol/message.ts";
+import { feed } from "./frames.ts";
 import { type Exit, exitOf, type Link, startWorker, type WorkerOptions } from "./worker-process.ts";
 
 /** Only ends a test that would hang. */
@@ -100,11 +101,7 @@ export class Peer {
     const { child, link, stderr } = startWorker(options);
     this.child = child;
     this.#link = link;
-    this.#reader = new FrameReader({
-      maxPayload: 2 ** 30,
-      onFrame: (frame) => this.#keep(frame),
-      onSkipped: () => {},
-    });
+    this.#reader = new FrameReader({ maxPayload: 2 ** 30, onSkipped: () => {} });
     link.onData((chunk) => this.#read(chunk));
     stderr.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
@@ -116,7 +113,7 @@ export class Peer {
 
   #read(chunk: Buffer): void {
     this.#answers = 0;
-    this.#reader.push(chunk);
+    feed(this.#reader, chunk, (frame) => this.#keep(frame));
     if (this.onAnswers) this.onAnswers(this.#answers);
     else this.#wake();
   }
