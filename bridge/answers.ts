@@ -3,7 +3,8 @@ import { Code, type ErrorObject } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { Connection } from "./connection.ts";
 import type { Call } from "./current-call.ts";
-import { Buffer, SafeMap } from "./intrinsics.ts";
+import { InFlight } from "./in-flight.ts";
+import { Buffer } from "./intrinsics.ts";
 import type { LambdaAnswers } from "./lambda.ts";
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
@@ -22,7 +23,7 @@ export class FrameAnswers implements LambdaAnswers {
   /** Largest payload that the host accepts, in bytes. */
   maxPayload = 0;
   readonly #connection: Connection;
-  readonly #inFlight = new SafeMap<number, Call>();
+  readonly #inFlight = new InFlight();
   readonly #onAnswered: () => void;
   readonly #onLate: (call: Call, what: string) => void;
 
@@ -38,12 +39,12 @@ export class FrameAnswers implements LambdaAnswers {
 
   /** How many calls have no answer yet. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#inFlight.count;
   }
 
   /** Notes a call that will be answered. */
   add(call: Call): void {
-    this.#inFlight.set(call.id, call);
+    this.#inFlight.add(call);
   }
 
   /** The call with an id, while it has no answer. */
@@ -113,7 +114,7 @@ export class FrameAnswers implements LambdaAnswers {
 
   #answered(call: Call): void {
     call.answered = true;
-    this.#inFlight.delete(call.id);
+    this.#inFlight.remove(call);
     this.#onAnswered();
   }
 

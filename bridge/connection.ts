@@ -8,8 +8,9 @@ import {
   MAX_ERROR,
 } from "../protocol/frame.ts";
 import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
+import { keepingCall } from "./current-call.ts";
 import type { Input } from "./input.ts";
-import { afterMicrotasks, Buffer, min } from "./intrinsics.ts";
+import { afterMicrotasks, Buffer, epochNow, min } from "./intrinsics.ts";
 import { Output } from "./output.ts";
 
 /** What a Connection tells. */
@@ -38,6 +39,8 @@ const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /** Frames both ways. Whoever owns the input feeds read() and end(). */
 export class Connection {
+  /** When the frames of this step came, in epoch milliseconds: one look at the clock for all. */
+  arrival = 0;
   readonly #input: Input;
   readonly #output: Output;
   readonly #reader: FrameReader;
@@ -74,18 +77,15 @@ export class Connection {
 
   /** Answers that come before the next step go out together. */
   #step(): void {
-    let left = FRAMES_PER_STEP;
+    let more = false;
+    this.arrival = epochNow();
     this.#output.hold();
     try {
-      this.#guarded(() => {
-        for (; left > 0; left--) {
-          const frame = this.#reader.next();
-          if (!frame) break;
-          this.#handlers.onFrame(frame);
-        }
+      keepingCall(() => {
+        more = this.#readFrames();
       });
     } finally {
-      if (left === 0) afterMicrotasks(this.#nextStep);
+      if (more) afterMicrotasks(this.#nextStep);
       else this.#output.release(!this.#handlers.isBusy());
     }
   }
@@ -95,19 +95,38 @@ export class Connection {
     this.#step();
   };
 
+  /** Returns true if there may be more of them. */
+  #readFrames(): boolean {
+    for (let left = FRAMES_PER_STEP; left > 0; left--) {
+      const frame = this.#nextFrame();
+      if (!frame) return false;
+      this.#handlers.onFrame(frame);
+    }
+    return true;
+  }
+
+  #nextFrame(): FrameInPlace | undefined {
+    try {
+      return this.#reader.next();
+    } catch (error) {
+      this.#broken(error);
+      return undefined;
+    }
+  }
+
   /** Says that the input has ended. */
   end(): void {
-    this.#guarded(() => this.#reader.end());
+    try {
+      this.#reader.end();
+    } catch (error) {
+      this.#broken(error);
+    }
     this.#handlers.onEnd();
   }
 
-  #guarded(read: () => void): void {
-    try {
-      read();
-    } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      this.#handlers.onBroken(error);
-    }
+  #broken(error: unknown): void {
+    if (!(error instanceof FrameError)) throw error;
+    this.#handlers.onBroken(error);
   }
 
   /** Reads nothing more. */

@@ -43,14 +43,15 @@ export class Call {
   /** True once it has its answer: what comes later is ignored. */
   answered = false;
 
-  constructor(id: number, meta: CallMeta, accept: Encoding) {
+  /** `arrival` is when it came, in epoch milliseconds. */
+  constructor(id: number, meta: CallMeta, accept: Encoding, arrival: number) {
     this.id = id;
     this.method = meta.method;
     this.accept = accept;
     this.traceparent = meta.traceparent;
     this.lambda = meta.lambda;
     this.#traceId = meta.traceId;
-    if (meta.timeout !== undefined) this.#deadline = epochNow() + meta.timeout;
+    if (meta.timeout !== undefined) this.#deadline = arrival + meta.timeout;
   }
 
   get traceId(): string | undefined {
@@ -79,10 +80,12 @@ export class Call {
   cancel(reason: CancelMeta["reason"]): void {
     if (this.#canceled) return;
     this.#canceled = reason;
-    if (this.#controller) this.#abort(reason);
+    if (this.#controller) keepingCall(() => this.#abort(reason));
   }
 
+  /** Listeners of the signal run as part of this call. */
   #abort(reason: CancelMeta["reason"]): void {
+    enterCall(this);
     const error =
       reason === "deadline_exceeded"
         ? new DOMException(`the caller's deadline for "${this.method}" is over`, "TimeoutError")
@@ -123,14 +126,22 @@ function viewOf(call: Call): CurrentCall {
   };
 }
 
-/** Runs `body` as part of a call: whatever it starts can ask for the call too. */
-export function runInCall<First, Second>(
-  call: Call,
-  body: (call: Call, first: First, second: Second) => void,
-  first: First,
-  second: Second,
-): void {
-  storage.run(call, body, call, first, second);
+/**
+ * Makes the running code a part of a call: whatever it starts can ask for the call too. To return after each call would cost as
+ * much again, so that it is done after a few, by keepingCall.
+ */
+export function enterCall(call: Call): void {
+  storage.enterWith(call);
+}
+
+/** Runs `body`, which may enter calls, and returns to the call that the running code belonged to before, if to any. */
+export function keepingCall(body: () => void): void {
+  const before = storage.getStore();
+  try {
+    body();
+  } finally {
+    if (storage.getStore() !== before) storage.enterWith(before as Call);
+  }
 }
 
 /** The call that the running code belongs to, as far as Node can tell. */

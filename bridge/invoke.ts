@@ -1,10 +1,9 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import { joinTexts, sliceList } from "../protocol/list.ts";
 import type { Convention } from "../protocol/message.ts";
-import { type Call, runInCall } from "./current-call.ts";
+import { type Call, enterCall } from "./current-call.ts";
 import {
   apply,
-  get,
   getOwnPropertyDescriptor,
   isArray,
   isPromise,
@@ -53,12 +52,12 @@ export class Invoker {
     return listMethods(this.#exports);
   }
 
-  /** Starts a call with one argument, or with none if it is `undefined`. Its outcome goes to the answers, maybe at once. */
+  /**
+   * Starts a call with one argument, or with none if it is `undefined`. Its outcome goes to the answers, maybe at once. The
+   * running code belongs to the call from then on.
+   */
   start(call: Call, convention: Convention, argument: unknown): void {
-    runInCall(call, this.#run, convention, argument);
-  }
-
-  readonly #run = (call: Call, convention: Convention, argument: unknown): void => {
+    enterCall(call);
     if (convention === "lambda" && this.#handlers) {
       this.#invoke(call, this.#handlers, argument);
       return;
@@ -76,7 +75,7 @@ export class Invoker {
     } catch (thrown) {
       this.#thrown(call, thrown);
     }
-  };
+  }
 
   /** The empty method is the handler. */
   #invoke(call: Call, { lambda, handler }: Handlers, argument: unknown): void {
@@ -96,7 +95,7 @@ export class Invoker {
 
   #find(method: string): Target | Miss {
     const known = this.#found.get(method);
-    if (known && get(known.container as object, method) === known.fn) return known;
+    if (known && (known.container as Exports)[method] === known.fn) return known;
     const target = findTarget(this.#exports, method);
     if ("fn" in target && target.container === this.#exports && isData(target.container, method)) {
       this.#found.set(method, target);
@@ -174,6 +173,8 @@ export class Invoker {
   }
 }
 
+type Exports = Record<string, unknown>;
+
 /** The export that the empty method is without a handler string. */
 const DEFAULT_HANDLER = "handler";
 
@@ -186,7 +187,7 @@ function isData(exports: unknown, name: string): boolean {
 function thenOf(value: unknown): unknown {
   if ((typeof value !== "object" && typeof value !== "function") || value === null)
     return undefined;
-  return get(value, "then");
+  return (value as { then?: unknown }).then;
 }
 
 /** The arguments without the callback; `undefined` if they had to be a list and are none. */

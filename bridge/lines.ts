@@ -5,12 +5,13 @@ import type { LogLevel } from "../protocol/message.ts";
 import { base64, readText } from "../protocol/methods.ts";
 import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
-import { Call, shareCurrentCall } from "./current-call.ts";
+import { Call, keepingCall, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
   clearTimeout,
+  epochNow,
   exitProcess,
   isArray,
   min,
@@ -83,7 +84,7 @@ export class LineMode implements Answers {
 
   /** Reads a piece of input. */
   read(chunk: Uint8Array): void {
-    this.#reader.push(chunk);
+    keepingCall(() => this.#reader.push(chunk));
     if (this.#started) return;
     this.#started = true;
     void this.#load(this.#file);
@@ -126,7 +127,8 @@ export class LineMode implements Answers {
     this.#input.setHoldsLoop(true);
     // One by one, so that the worker does not end before the last.
     for (let early = this.#early.shift(); early; early = this.#early.shift()) {
-      this.#onLine(early.line);
+      const { line } = early;
+      keepingCall(() => this.#onLine(line));
     }
     this.#endIfDone();
   }
@@ -151,7 +153,7 @@ export class LineMode implements Answers {
     if (this.#bootError) return this.#bootError;
     if (this.#failing) return unavailable();
     this.#ids += 1;
-    const call = new Call(this.#ids, request, Encoding.Json);
+    const call = new Call(this.#ids, request, Encoding.Json, epochNow());
     this.#slotOf.set(call, slot);
     if (request.timeout !== undefined) this.#startTimer(call, slot, request.timeout);
     this.#invoker?.start(call, "value", request.data);

@@ -305,7 +305,7 @@ export class Session {
     try {
       const meta = this.#metas.read(frame);
       const argument = argumentOf(frame);
-      const call = new Call(id, meta, this.#acceptOf(meta, encoding));
+      const call = new Call(id, meta, this.#acceptOf(meta, encoding), this.#connection.arrival);
       this.#lastId = id;
       this.#answers.add(call);
       this.#invoker?.start(call, meta.convention ?? this.#convention, argument);

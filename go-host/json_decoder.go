@@ -18,11 +18,15 @@ func unmarshalJSON(text []byte, out any) error {
 	if !isFastFor(out) {
 		return json.Unmarshal(text, out)
 	}
-	if jsonv1.Unmarshal(text, out) == nil {
+	if jsonv2.Unmarshal(text, out, fast) == nil {
 		return nil
 	}
 	return json.Unmarshal(text, out)
 }
+
+// fast is encoding/json's behavior but for errors, which nobody sees: without its first look at the whole text. A text that is
+// no JSON, which no worker sends, may leave something in out.
+var fast = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 
 // isFastFor tells whether both decoders do the same with what out points to.
 func isFastFor(out any) bool {

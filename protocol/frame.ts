@@ -195,7 +195,7 @@ export class FrameReader {
   feed(chunk: Uint8Array): void {
     if (this.#closed) return;
     const offset = this.#body && this.#start === this.#end ? this.#fill(this.#body, chunk, 0) : 0;
-    if (offset < chunk.length) this.#keep(subarray(chunk, offset));
+    if (offset < chunk.length) this.#keep(offset === 0 ? chunk : subarray(chunk, offset));
   }
 
   /** Returns the next frame, or undefined when more must come first. Throws a FrameError on broken framing, and reads nothing more. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeFrame, Kind } from "../../protocol/frame.ts";
+import { encodeCall, encodeCancel } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
 
 const FILE = "calls/signals.js";
@@ -46,6 +48,33 @@ test("a traceparent gives the trace id where there is no other", async (t) => {
 test("outside of a call there is none", async (t) => {
   const peer = await Peer.start(t, FILE);
   assert.equal(await peer.call("outside"), "undefined");
+});
+
+test("calls that come together have each their own, and a timer of the module none", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const ids = Array.from({ length: 20 }, (_, i) => i + 1);
+  peer.sendBytes(Buffer.concat(ids.map((id) => call(id, "traceLater"))));
+  for (const id of ids) {
+    assert.deepEqual((await peer.answer(id)).value, [`trace ${id}`, `trace ${id}`]);
+  }
+  peer.sendBytes(call(21, "seenByTimer"));
+  assert.deepEqual((await peer.answer(21)).value, ["undefined"]);
+});
+
+test("what the worker does after its calls belongs to none", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  await peer.call("watchExit", undefined, { traceId: "t-1" });
+  await peer.goaway();
+  assert.equal((await peer.log("at exit: undefined")).traceId, undefined);
+});
+
+test("who waits for the signal is told as a part of the call, whatever came with the cancel", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  peer.sendBytes(call(1, "traceWhenAborted"));
+  const meta = encodeCancel({ reason: "canceled" });
+  const cancel = encodeFrame({ kind: Kind.Cancel, id: 1, meta });
+  peer.sendBytes(Buffer.concat([call(2, "look"), cancel]));
+  assert.equal((await peer.answer(1)).value, "trace 1");
 });
 
 test("one call has one currentCall", async (t) => {
@@ -120,3 +149,8 @@ test("an Error among the fields is its stack, and what is no object a value", as
   assert.equal(value?.text, '{"msg":"failed","value":5}');
   assert.deepEqual([none?.text, none?.json], ["failed", false]);
 });
+
+function call(id: number, method: string): Uint8Array {
+  const meta = encodeCall({ method, traceId: `trace ${id}` });
+  return encodeFrame({ kind: Kind.Call, id, meta });
+}
