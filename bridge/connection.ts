@@ -31,10 +31,12 @@ const RESUME_BELOW = 8_388_608;
 /** Bytes waiting for the host above which log lines are dropped. */
 const DROP_LOGS_ABOVE = 8_388_608;
 /**
- * Frames that are read before what they have brought is written, so that the host works on some answers while the next are
- * made. With fewer the writes cost more than that brings.
+ * Frames of a piece of input that are read before what they have brought is written, so that the host works on some answers
+ * while the next are made: few at first, to give it something soon, then twice as many each time, as a write costs as much as a
+ * call.
  */
-const FRAMES_PER_STEP = 4;
+const FIRST_STEP = 4;
+const LONGEST_STEP = 16;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /** Frames both ways. Whoever owns the input feeds read() and end(). */
@@ -46,6 +48,7 @@ export class Connection {
   readonly #reader: FrameReader;
   readonly #handlers: ConnectionHandlers;
   #maxError = MAX_ERROR;
+  #stepSize = FIRST_STEP;
   #paused = false;
   #droppedLogs = 0;
 
@@ -72,6 +75,7 @@ export class Connection {
   /** Reads a piece of input. Called again from inside by user code that turns the event loop itself, it goes on with what follows. */
   read(chunk: Uint8Array): void {
     this.#reader.feed(chunk);
+    this.#stepSize = FIRST_STEP;
     this.#step();
   }
 
@@ -92,12 +96,13 @@ export class Connection {
 
   readonly #nextStep = (): void => {
     this.#output.flush();
+    this.#stepSize = min(2 * this.#stepSize, LONGEST_STEP);
     this.#step();
   };
 
   /** Returns true if there may be more of them. */
   #readFrames(): boolean {
-    for (let left = FRAMES_PER_STEP; left > 0; left--) {
+    for (let left = this.#stepSize; left > 0; left--) {
       const frame = this.#nextFrame();
       if (!frame) return false;
       this.#handlers.onFrame(frame);
