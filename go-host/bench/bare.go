@@ -140,12 +140,14 @@ func (l *loop) fail(err error) {
 	}
 }
 
-// bare passes bytes, which Node sends back without looking at them.
+// bare passes bytes. Node sends them back: without looking at them, or as what a function of its own returns.
 type bare struct{ *loop }
 
-func startBare(ctx context.Context, callers int) (contender, error) {
-	l, err := startLoop(ctx, "bare.mjs", callers)
-	return bare{l}, err
+func startBare(file string) func(context.Context, int) (contender, error) {
+	return func(ctx context.Context, callers int) (contender, error) {
+		l, err := startLoop(ctx, file, callers)
+		return bare{l}, err
+	}
 }
 
 func (b bare) Call(_ context.Context, caller int, _ string, in, out any) error {

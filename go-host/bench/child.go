@@ -66,12 +66,14 @@ const (
 	warmCalls = 20_000
 	// warmRounds bounds the time for them, as rounds of measuring.
 	warmRounds = 5
+	// warmRate is the rate below which the work takes the time, not what is between it and the caller: calls per second.
+	warmRate = 2_000
 )
 
-// warmUp lets V8 compile what runs often. With few calls a second that takes longer than a round.
+// warmUp lets V8 compile what runs often. With one caller that takes longer than a round.
 func warmUp(ctx context.Context, c contender, t task, callers int) answer {
 	a := answerTo(ctx, c, t, callers)
-	for calls, round := a.Calls, 1; a.Error == "" && calls < warmCalls && round < warmRounds; round++ {
+	for calls, round := a.Calls, 1; a.Error == "" && calls < warmCalls && a.Rate > warmRate && round < warmRounds; round++ {
 		a = answerTo(ctx, c, t, callers)
 		calls += a.Calls
 	}

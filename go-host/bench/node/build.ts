@@ -6,7 +6,17 @@ import { build, type Plugin } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-const names = ["work", "bare", "bare-json", "ndjson", "http", "grpc", "goridge", "exec"];
+const names = [
+  "work",
+  "bare",
+  "bare-call",
+  "bare-json",
+  "ndjson",
+  "http",
+  "grpc",
+  "goridge",
+  "exec",
+];
 await bundle(names, "build", "work.ts");
 await bundle(names, "build/trivial", "trivial.ts");
 
