@@ -10,7 +10,7 @@ import {
 import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
 import { keepingCall } from "./current-call.ts";
 import type { Input } from "./input.ts";
-import { afterMicrotasks, Buffer, epochNow, min } from "./intrinsics.ts";
+import { afterMicrotasks, Buffer, epochNow, min, nextTick } from "./intrinsics.ts";
 import { Output } from "./output.ts";
 
 /** What a Connection tells. */
@@ -49,6 +49,9 @@ export class Connection {
   readonly #handlers: ConnectionHandlers;
   #maxError = MAX_ERROR;
   #stepSize = FIRST_STEP;
+  /** Steps under way: one, or several within each other. */
+  #steps = 0;
+  #stepIsDue = false;
   #paused = false;
   #droppedLogs = 0;
 
@@ -72,29 +75,46 @@ export class Connection {
     this.#maxError = min(MAX_ERROR, bytes);
   }
 
-  /** Reads a piece of input. Called again from inside by user code that turns the event loop itself, it goes on with what follows. */
+  /** Reads a piece of input. Where user code turns the event loop itself, nobody knows when the next step comes: all is read at once. */
   read(chunk: Uint8Array): void {
     this.#reader.feed(chunk);
-    this.#stepSize = FIRST_STEP;
+    this.#stepSize = this.#isReading ? Number.POSITIVE_INFINITY : FIRST_STEP;
     this.#step();
+  }
+
+  /** True while a step is under way, or the next is to come. */
+  get #isReading(): boolean {
+    return this.#steps > 0 || this.#stepIsDue;
   }
 
   /** Answers that come before the next step go out together. */
   #step(): void {
     let more = false;
     this.arrival = epochNow();
+    this.#steps += 1;
     this.#output.hold();
     try {
       keepingCall(() => {
         more = this.#readFrames();
       });
     } finally {
-      if (more) afterMicrotasks(this.#nextStep);
+      this.#steps -= 1;
+      if (more) this.#scheduleStep();
       else this.#output.release(!this.#handlers.isBusy());
     }
   }
 
+  /** Once the promises of this step are settled. Not as a microtask: code that waits in one for a promise would wait for ever. */
+  #scheduleStep(): void {
+    if (this.#stepIsDue) return;
+    this.#stepIsDue = true;
+    afterMicrotasks(this.#askForStep);
+  }
+
+  readonly #askForStep = (): void => nextTick(this.#nextStep);
+
   readonly #nextStep = (): void => {
+    this.#stepIsDue = false;
     this.#output.flush();
     this.#stepSize = min(2 * this.#stepSize, LONGEST_STEP);
     this.#step();
@@ -119,10 +139,10 @@ export class Connection {
     }
   }
 
-  /** Says that the input has ended. */
+  /** Says that the input has ended. Frames that are not read yet are whole for all that is known, and nobody waits for them. */
   end(): void {
     try {
-      this.#reader.end();
+      if (!this.#isReading) this.#reader.end();
     } catch (error) {
       this.#broken(error);
     }

@@ -450,12 +450,11 @@ function protocolError(message: string): ErrorObject {
   return { code: Code.ProtocolError, message };
 }
 
-/** JSON is read without a view of its own, and large bytes are not copied once more. */
+/** Most arguments are JSON, and read without a view of their own. */
 function argumentOf(frame: FrameInPlace): unknown {
-  const { encoding } = frame;
-  if (encoding === Encoding.Json) return decodeJson(frame.bytes, frame.payloadStart, frame.end);
-  if (encoding === Encoding.Raw && frame.isOwn) return frame.payload;
-  return decodeValue(frame.payload, encoding);
+  return frame.encoding === Encoding.Json
+    ? decodeJson(frame.bytes, frame.payloadStart, frame.end)
+    : decodeValue(frame.payload, frame.encoding);
 }
 
 function refusalOf(error: unknown): ErrorObject {

@@ -24,8 +24,8 @@ func unmarshalJSON(text []byte, out any) error {
 	return json.Unmarshal(text, out)
 }
 
-// fast is encoding/json's behavior but for errors, which nobody sees: without its first look at the whole text. A text that is
-// no JSON, which no worker sends, may leave something in out.
+// fast is encoding/json's behavior but for errors, which nobody sees: without its first look at the whole text. What is in out
+// beside an error may be another part of the text.
 var fast = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 
 // isFastFor tells whether both decoders do the same with what out points to.
@@ -60,11 +60,21 @@ func isDecodedAlike(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return isDecodedAlike(t.Elem(), seen)
 	case reflect.Map:
-		return isDecodedAlike(t.Key(), seen) && isDecodedAlike(t.Elem(), seen)
+		return isKeyDecodedAlike(t.Key(), seen) && isDecodedAlike(t.Elem(), seen)
 	case reflect.Struct:
 		return areDecodedAlike(t, seen)
 	default:
 		return true
+	}
+}
+
+// isKeyDecodedAlike leaves out keys that encoding/json refuses.
+func isKeyDecodedAlike(t reflect.Type, seen map[reflect.Type]bool) bool {
+	switch k := t.Kind(); {
+	case k == reflect.String, k >= reflect.Int && k <= reflect.Uintptr, implements(t, reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return isDecodedAlike(t, seen)
+	default:
+		return false
 	}
 }
 

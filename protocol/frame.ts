@@ -104,8 +104,6 @@ export class FrameInPlace implements Frame {
   start = 0;
   payloadStart = 0;
   end = 0;
-  /** The bytes are this frame's alone, and stay what they are. */
-  isOwn = false;
 
   get meta(): Uint8Array {
     return this.start === this.payloadStart
@@ -209,7 +207,7 @@ export class FrameReader {
       return undefined;
     }
     this.#start += size;
-    return this.#framed(this.#room, this.#start - size, false);
+    return this.#framed(this.#room, this.#start - size);
   }
 
   /** Says that the input has ended. Throws a FrameError if that was inside a frame. */
@@ -280,16 +278,15 @@ export class FrameReader {
   #takeBody(body: Uint8Array): FrameInPlace | undefined {
     if (this.#bodyLength < body.length) return undefined;
     this.#body = undefined;
-    return this.#framed(body, 0, true);
+    return this.#framed(body, 0);
   }
 
-  #framed(bytes: Uint8Array, offset: number, isOwn: boolean): FrameInPlace {
+  #framed(bytes: Uint8Array, offset: number): FrameInPlace {
     const frame = this.#frame;
     frame.bytes = bytes;
     frame.start = offset;
     frame.payloadStart = offset + this.#metaSize;
     frame.end = frame.payloadStart + this.#payloadSize;
-    frame.isOwn = isOwn;
     return frame;
   }
 

@@ -10,7 +10,7 @@ import (
 
 // leastShare is what Rootbridge must do of the bare loop's calls in the same run. Half of what it does, so that a noisy
 // machine does not fail it and a real loss does.
-const leastShare = 0.3
+const leastShare = 0.45
 
 // guard fails when Rootbridge has become slow.
 func guard(ctx context.Context, progress io.Writer) error {

@@ -125,21 +125,6 @@ test("what is fed before all frames were read comes after them", () => {
   );
 });
 
-test("bytes that are a frame's own stay what they are", () => {
-  fc.assert(
-    fc.property(fc.array(frame, { maxLength: 8 }), pieces, (frames, lengths) => {
-      const own: { seen: Frame; payload: Uint8Array }[] = [];
-      const reader = new FrameReader({ maxPayload: 300 });
-      for (const piece of cut(Buffer.concat(frames.map(encodeFrame)), lengths)) {
-        feed(reader, piece, (one) => {
-          if (one.isOwn) own.push({ seen: copy(one), payload: one.payload });
-        });
-      }
-      for (const { seen, payload } of own) assert.deepEqual(Buffer.from(payload), seen.payload);
-    }),
-  );
-});
-
 test("a closed reader has no more frames", () => {
   const reader = new FrameReader();
   reader.feed(Buffer.concat([1, 2, 3].map((kind) => encodeFrame({ kind }))));
