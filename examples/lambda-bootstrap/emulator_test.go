@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -122,15 +123,17 @@ func (e *emulator) tell(t *testing.T, header ...string) told {
 // freeAddresses returns two that nobody listens on.
 func freeAddresses(t *testing.T) [2]string {
 	t.Helper()
-	first, second := listen(t), listen(t)
+	// Not 127.0.0.1, whose free ports others on this machine may take before the emulator does.
+	host := fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+	first, second := listen(t, host), listen(t, host)
 	defer first.Close()
 	defer second.Close()
 	return [2]string{first.Addr().String(), second.Addr().String()}
 }
 
-func listen(t *testing.T) net.Listener {
+func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
