@@ -102,13 +102,18 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // writeFile makes a file of a test's module.
+// It is there as a whole, or as it was before: who watches it never sees it empty, however slow the disk is.
 func writeFile(t *testing.T, dir, name, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+	part := path + ".part"
+	if err := os.WriteFile(part, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(part, path); err != nil {
 		t.Fatal(err)
 	}
 	return path
