@@ -15,11 +15,11 @@ import (
 func TestALoopThatIsBlockedByCallsWithTimeLeftOnlyGetsNoMoreOfThem(t *testing.T) {
 	t.Parallel()
 	var logged records
-	host := start(t, busy, quick, logged.logTo, with(func(o *rootbridge.Options) { o.Workers, o.KillGrace = 2, 100*time.Millisecond }))
+	host := start(t, busy, quick, logged.logTo, with(func(o *rootbridge.Options) { o.Workers, o.KillGrace = 2, time.Second }))
 	eventually(t, "both workers are ready", func() bool { return host.Stats().Ready == 2 })
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "spinFor", 2000); got != "spun" {
+		if got := call[string](t, host, "spinFor", 4000); got != "spun" {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -44,8 +44,8 @@ func TestALoopThatIsBlockedByNoCallIsKilledAfterTheTimeOfACall(t *testing.T) {
 	t.Parallel()
 	host := start(t, busy+`
 		export const fill = (ms) => { setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms), 10); };`,
-		quick, with(func(o *rootbridge.Options) { o.KillGrace, o.CallTimeout = 100*time.Millisecond, 2*time.Second }))
-	call[any](t, host, "fill", 600)
+		quick, with(func(o *rootbridge.Options) { o.KillGrace, o.CallTimeout = 100*time.Millisecond, 4*time.Second }))
+	call[any](t, host, "fill", 2000)
 	eventually(t, "the worker takes no calls", func() bool { return host.Stats().Suspect == 1 })
 	eventually(t, "it takes calls again", func() bool { return host.Stats().Ready == 1 })
 	if s := host.Stats(); s.Restarts != 0 {

@@ -297,10 +297,10 @@ func leave(t *testing.T, host *rootbridge.Host, method string, event any, option
 
 func TestAnInvocationWhoseCallerHasGoneIsNotCutOff(t *testing.T) {
 	t.Parallel()
-	host := task(t, "index.waits", func(o *rootbridge.Options) { o.Workers, o.KillGrace = 1, 500*time.Millisecond })
+	host := task(t, "index.waits", func(o *rootbridge.Options) { o.Workers, o.KillGrace = 1, 1500*time.Millisecond })
 	dir := t.TempDir()
 	leave(t, host, "", dir)
-	err := host.Call(t.Context(), "pid", nil, nil, rootbridge.WithTimeout(1500*time.Millisecond)) // long after KillGrace
+	err := host.Call(t.Context(), "pid", nil, nil, rootbridge.WithTimeout(3500*time.Millisecond)) // long after KillGrace
 	expectCode(t, err, rootbridge.CodeDeadlineExceeded, "waiting for a worker")
 	writeFile(t, dir, "go", "")
 	eventually(t, "it has ended", func() bool { return host.Stats().LateReplies == 1 })

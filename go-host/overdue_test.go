@@ -61,15 +61,15 @@ func TestABlockedWorkerDoesNotHoldUpTheOthers(t *testing.T) {
 
 func TestASlowButLiveWorkerIsNotKilledAndItsNeighboursKeepRunning(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 500 * time.Millisecond }))
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 1500 * time.Millisecond }))
 	before := call[int](t, host, "pid", nil)
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "sleep", 1500); got != "slept" {
+		if got := call[string](t, host, "sleep", 3600); got != "slept" {
 			t.Errorf("the neighbour got %q", got)
 		}
 	})
-	_ = overdue(t, host, "sleep", 1400, 10*time.Millisecond)
+	_ = overdue(t, host, "sleep", 3500, 10*time.Millisecond)
 	done.Wait()
 	eventually(t, "the late answer was dropped", func() bool { return host.Stats().LateReplies == 1 })
 	if after := call[int](t, host, "pid", nil); after != before {
@@ -80,12 +80,12 @@ func TestASlowButLiveWorkerIsNotKilledAndItsNeighboursKeepRunning(t *testing.T) 
 // Many calls that each block the loop for less than the grace keep a worker busy for far longer than the grace.
 func TestABusyWorkerThatGetsOnIsNotTakenForABlockedOne(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 500 * time.Millisecond }))
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 1500 * time.Millisecond }))
 	before := call[int](t, host, "pid", nil)
 	var done sync.WaitGroup
 	for range 16 {
 		done.Go(func() {
-			if got := call[string](t, host, "spinFor", 100); got != "spun" {
+			if got := call[string](t, host, "spinFor", 250); got != "spun" {
 				t.Errorf("got %q", got)
 			}
 		})
@@ -185,10 +185,10 @@ func TestAnEndlessLoopThatPrintsIsKilled(t *testing.T) {
 
 func TestACallerThatGoesAwayCostsItsNeighboursNothing(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = 100 * time.Millisecond }))
+	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace = time.Second }))
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "spinFor", 1000, rootbridge.WithTimeout(long)); got != "spun" {
+		if got := call[string](t, host, "spinFor", 3000, rootbridge.WithTimeout(long)); got != "spun" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -189,11 +189,11 @@ describe("a host of a Lambda handler", { concurrency: 2 }, () => {
   }
 
   test("lets an invocation whose caller has gone away go on", async (t) => {
-    const host = await startTask(t, "index.waits", { killGrace: 500 });
+    const host = await startTask(t, "index.waits", { killGrace: 1_500 });
     const dir = temporaryFolder(t);
     await leave(host, dir);
     // Long after killGrace its place is still taken.
-    await failure(host.call("pid", {}, { timeout: 1_500 }), "deadline_exceeded");
+    await failure(host.call("pid", {}, { timeout: 3_500 }), "deadline_exceeded");
     writeFileSync(join(dir, "go"), "");
     await until(() => host.stats().lateReplies === 1, "it has ended");
     assert.equal(readFileSync(join(dir, "done"), "utf8"), "paid");

@@ -95,17 +95,17 @@ describe("an overdue call", { concurrency: true }, () => {
   });
 
   test("that is slow but lets the loop turn does not cost its neighbours anything", async (t) => {
-    const host = await startHost(t, { killGrace: 500 });
+    const host = await startHost(t, { killGrace: 1_500 });
     const pid = await host.call("pid");
-    const neighbour = host.call("sleep", 1_600);
-    await failure(host.call("sleep", 1_500, { timeout: 500 }), "deadline_exceeded");
-    assert.equal(await neighbour, 1_600);
+    const neighbour = host.call("sleep", 3_600);
+    await failure(host.call("sleep", 3_500, { timeout: 500 }), "deadline_exceeded");
+    assert.equal(await neighbour, 3_600);
     assert.equal(await host.call("pid"), pid);
     assert.equal(host.stats().restarts, 0);
   });
 
   test("has its worker replaced, new first, when half of the places hold such calls", async (t) => {
-    const host = await startHost(t, { concurrency: 4, killGrace: 200, drainTimeout: 200 });
+    const host = await startHost(t, { concurrency: 4, killGrace: 2_000, drainTimeout: 200 });
     const pid = await host.call<number>("pid");
     const never = () =>
       failure(host.call("never", undefined, { timeout: 20 }), "deadline_exceeded");
@@ -135,15 +135,15 @@ describe("a call that its caller gave up", { concurrency: true }, () => {
     export const echo = (value) => value;`;
 
   test("costs no other caller's call, however long that holds the loop", async (t) => {
-    const host = await startHost(t, { source, killGrace: 200 });
+    const host = await startHost(t, { source, killGrace: 1_000 });
     const caller = new AbortController();
-    const block = host.call("block", 1_500);
+    const block = host.call("block", 3_000);
     const echo = failure(host.call("echo", 1, { signal: caller.signal }), "canceled");
     await until(() => host.stats().workers[0]?.calls === 2, "both calls are on their way");
     caller.abort();
     await echo;
     assert.equal(host.stats().suspect, 1);
-    assert.equal(await block, 1_500);
+    assert.equal(await block, 3_000);
     assert.equal(await host.call("echo", 2), 2);
     assert.equal(host.stats().restarts, 0);
   });
