@@ -1,10 +1,11 @@
 import { bytesOf, CodecError, encodeJson, encodeValue, parseJson } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
+import { sizeOf } from "../protocol/methods.ts";
 import type { Connection } from "./connection.ts";
 import type { Call } from "./current-call.ts";
 import { InFlight } from "./in-flight.ts";
-import { Buffer } from "./intrinsics.ts";
+import { Buffer, isUint8Array } from "./intrinsics.ts";
 import type { LambdaAnswers } from "./lambda.ts";
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
@@ -107,7 +108,7 @@ export class FrameAnswers implements LambdaAnswers {
     if (typeof payload === "string") {
       return this.#connection.replyText(call.id, payload, this.maxPayload);
     }
-    if (payload.length > this.maxPayload) return false;
+    if (sizeOf(payload) > this.maxPayload) return false;
     this.#connection.reply(call.id, encoding, payload, reused);
     return true;
   }
@@ -127,7 +128,7 @@ export class FrameAnswers implements LambdaAnswers {
 }
 
 function encodeResult(value: unknown, accept: Encoding): Result {
-  const bytes = bytesOf(value);
+  const bytes = isUint8Array(value) && sizeOf(value) > 0 ? value : bytesOf(value); // which refuses detached ones
   if (bytes) return { encoding: Encoding.Raw, payload: bytes, reused: true };
   if (accept === Encoding.Msgpack) {
     return { encoding: accept, payload: encodeValue(value, accept), reused: false };

@@ -29,6 +29,7 @@ export const isArray: typeof Array.isArray = Array.isArray;
 
 export const isNativeError: typeof types.isNativeError = types.isNativeError;
 export const isPromise: typeof types.isPromise = types.isPromise;
+export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
 export const isProxy: typeof types.isProxy = types.isProxy;
 export const isModuleNamespaceObject: typeof types.isModuleNamespaceObject =
   types.isModuleNamespaceObject;

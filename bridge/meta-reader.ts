@@ -24,8 +24,8 @@ export class MetaReader {
   }
 }
 
-function isSame({ bytes, start, payloadStart }: FrameInPlace, other: Uint8Array): boolean {
-  if (payloadStart - start !== other.length) return false;
-  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false;
+function isSame({ metaBytes, metaStart, metaEnd }: FrameInPlace, other: Uint8Array): boolean {
+  if (metaEnd - metaStart !== other.length) return false;
+  for (let i = 0; i < other.length; i++) if (metaBytes[metaStart + i] !== other[i]) return false;
   return true;
 }

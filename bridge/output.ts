@@ -1,6 +1,6 @@
 import type net from "node:net";
 import { type Encoding, HEADER_SIZE, MAX_LOG, writeHeader } from "../protocol/frame.ts";
-import { setBytes, subarray, writeText } from "../protocol/methods.ts";
+import { setBytes, sizeOf, subarray, viewOf, writeText } from "../protocol/methods.ts";
 import {
   afterMicrotasks,
   Buffer,
@@ -110,8 +110,8 @@ export class Output {
   }
 
   /**
-   * Adds a frame. `payload` may be written later: `reused` says that its owner may change it, so keep no reference. Throws
-   * a RangeError, and adds nothing, where the stack is full or writeHeader refuses.
+   * Adds a frame. `payload` may be written later, and may be of a class of user code: `reused` says that its owner may change
+   * it, so keep no reference. Throws a RangeError, and adds nothing, where the stack is full or writeHeader refuses.
    */
   frame(
     kind: number,
@@ -122,17 +122,18 @@ export class Output {
     reused = false,
   ): void {
     const head = HEADER_SIZE + meta.length;
-    const large = payload.length >= (reused ? LARGE_REUSED : LARGE);
-    const at = this.#makeRoom(large ? head : head + payload.length);
-    writeHeader(this.#gathered, at, kind, encoding, id, meta.length, payload.length);
-    setBytes(this.#gathered, meta, at + HEADER_SIZE);
-    if (large) {
-      this.#addLarge(at + head, payload, reused);
+    const size = sizeOf(payload);
+    const view = size >= (reused ? LARGE_REUSED : LARGE) ? viewOf(payload) : undefined;
+    const at = this.#makeRoom(view ? head : head + size);
+    writeHeader(this.#gathered, at, kind, encoding, id, meta.length, size);
+    if (meta.length > 0) setBytes(this.#gathered, meta, at + HEADER_SIZE);
+    if (view) {
+      this.#addLarge(at + head, view, reused);
       return;
     }
     setBytes(this.#gathered, payload, at + head);
-    this.#end = at + head + payload.length;
-    this.#added(head + payload.length);
+    this.#end = at + head + size;
+    this.#added(head + size);
   }
 
   /** Adds a frame without meta whose payload is text, encoded in place. Returns false for one over `maxPayload` bytes. */

@@ -1,4 +1,4 @@
-import { CodecError, decodeJson, decodeValue, loadMsgpack } from "../protocol/codec.ts";
+import { CodecError, decodeJson, decodeRaw, decodeValue, loadMsgpack } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import {
   DEFAULT_MAX_PAYLOAD,
@@ -450,11 +450,12 @@ function protocolError(message: string): ErrorObject {
   return { code: Code.ProtocolError, message };
 }
 
-/** Most arguments are JSON, and read without a view of their own. */
+/** Most arguments are JSON, and read without a view of their own. Bytes in memory of their own are handed on as they are. */
 function argumentOf(frame: FrameInPlace): unknown {
-  return frame.encoding === Encoding.Json
-    ? decodeJson(frame.bytes, frame.payloadStart, frame.end)
-    : decodeValue(frame.payload, frame.encoding);
+  const { encoding, payloadBytes, payloadStart, payloadEnd } = frame;
+  if (encoding === Encoding.Json) return decodeJson(payloadBytes, payloadStart, payloadEnd);
+  if (encoding === Encoding.Msgpack) return decodeValue(frame.payload, encoding);
+  return frame.hasOwnMemory ? payloadBytes : decodeRaw(payloadBytes, payloadStart, payloadEnd);
 }
 
 function refusalOf(error: unknown): ErrorObject {

@@ -121,6 +121,22 @@ func TestResultsFillWhateverTheyAreDecodedInto(t *testing.T) {
 	}
 }
 
+func TestBytesAreTheirCallersForGood(t *testing.T) {
+	t.Parallel()
+	host := start(t, `export const fill = ([size, byte]) => Buffer.alloc(size, byte);`)
+	sizes := []int{1, 100, 2_000, 4_095, 4_096, 4_097, 70_000, 300_000}
+	var kept [][]byte
+	for i := range 5 * len(sizes) {
+		kept = append(kept, call[[]byte](t, host, "fill", []int{sizes[i%len(sizes)], i}))
+		_ = append(kept[i], 0xff)
+	}
+	for i, got := range kept {
+		if want := bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)]); !bytes.Equal(got, want) {
+			t.Errorf("result %d of %d bytes has become another", i, len(want))
+		}
+	}
+}
+
 func TestNestedNamesInstancesAndTheDefaultAreMethods(t *testing.T) {
 	t.Parallel()
 	host := start(t, shop)

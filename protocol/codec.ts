@@ -10,6 +10,7 @@ import {
   hasText,
   indexOf,
   readText,
+  setBytes,
   sliceText,
   subarray,
 } from "./methods.ts";
@@ -112,9 +113,16 @@ function refuseFormless(value: unknown, codec: "json" | "msgpack", root: string)
  * Decodes a payload. No bytes are `undefined`, with raw an empty Buffer. Keeps no view of `payload`. Throws a CodecError.
  */
 export function decodeValue(payload: Uint8Array, encoding: Encoding, root = "argument"): unknown {
-  if (encoding === Encoding.Raw) return Buffer.from(payload);
+  if (encoding === Encoding.Raw) return decodeRaw(payload, 0, payload.length);
   if (encoding === Encoding.Json) return decodeJson(payload, 0, payload.length, root);
   return payload.length === 0 ? undefined : decodeMsgpack(payload, root);
+}
+
+/** Copies a part of `bytes`. */
+export function decodeRaw(bytes: Uint8Array, start: number, end: number): Buffer {
+  const own = Buffer.allocUnsafe(end - start);
+  setBytes(own, subarray(bytes, start, end), 0);
+  return own;
 }
 
 /** Decodes JSON that is a part of `bytes`, as decodeValue does. */

@@ -87,6 +87,8 @@ export interface FrameReaderOptions {
 
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const MAGIC = [0xff, 0x52, 0x42] as const;
+/** A payload from this size on gets memory of its own where it comes in pieces, in bytes. */
+const LARGE = 16_384;
 /** Bytes that show the start of a hello: magic, version and kind. */
 const HELLO_START = 5;
 const isWhole = Number.isInteger;
@@ -99,22 +101,27 @@ export class FrameInPlace implements Frame {
   kind = 0;
   encoding: Encoding = Encoding.Json;
   id = 0;
-  /** Holds meta from `start`, and payload from `payloadStart` to `end`. */
-  bytes: Uint8Array = EMPTY;
-  start = 0;
+  /** Holds the meta from `metaStart` to `metaEnd`. */
+  metaBytes: Uint8Array = EMPTY;
+  metaStart = 0;
+  metaEnd = 0;
+  /** Holds the payload from `payloadStart` to `payloadEnd`. */
+  payloadBytes: Uint8Array = EMPTY;
   payloadStart = 0;
-  end = 0;
+  payloadEnd = 0;
+  /** True for a payload in memory of its own, which is all of `payloadBytes`, and which the reader forgets. */
+  hasOwnMemory = false;
 
   get meta(): Uint8Array {
-    return this.start === this.payloadStart
+    return this.metaStart === this.metaEnd
       ? EMPTY
-      : subarray(this.bytes, this.start, this.payloadStart);
+      : subarray(this.metaBytes, this.metaStart, this.metaEnd);
   }
 
   get payload(): Uint8Array {
-    return this.payloadStart === this.end
+    return this.payloadStart === this.payloadEnd
       ? EMPTY
-      : subarray(this.bytes, this.payloadStart, this.end);
+      : subarray(this.payloadBytes, this.payloadStart, this.payloadEnd);
   }
 }
 
@@ -164,8 +171,8 @@ function writeUint32(target: Uint8Array, offset: number, value: number): void {
 }
 
 /**
- * Splits a byte stream into frames. A frame that is whole when it is read is not copied once more; a larger one is gathered in
- * a buffer allocated once, after its lengths passed the limits.
+ * Splits a byte stream into frames. A large payload that has not come as a whole is gathered in memory of its own, allocated
+ * once, after its lengths passed the limits.
  */
 export class FrameReader {
   /** Largest payload accepted from the next frame on, in bytes. */
@@ -176,7 +183,9 @@ export class FrameReader {
   #room: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  /** Meta and payload of a frame that is larger than what has come of it. */
+  /** The header of `#frame` is read, the rest is not. */
+  #isBegun = false;
+  /** The payload of `#frame`, of which `#bodyLength` bytes have come. */
   #body: Uint8Array | undefined;
   #bodyLength = 0;
   #closed = false;
@@ -198,16 +207,15 @@ export class FrameReader {
 
   /** Returns the next frame, or undefined when more must come first. Throws a FrameError on broken framing, and reads nothing more. */
   next(): FrameInPlace | undefined {
+    if (this.#frame.hasOwnMemory) this.#forgetMemory();
     if (this.#closed || (this.#onSkipped && !this.#skip())) return undefined;
+    if (!(this.#isBegun || this.#readHeader())) return undefined;
     if (this.#body) return this.#takeBody(this.#body);
-    if (!this.#readHeader()) return undefined;
-    const size = this.#metaSize + this.#payloadSize;
-    if (this.#end - this.#start < size) {
-      this.#startBody(size);
+    if (this.#end - this.#start < this.#metaSize + this.#payloadSize) {
+      this.#wait();
       return undefined;
     }
-    this.#start += size;
-    return this.#framed(this.#room, this.#start - size);
+    return this.#take();
   }
 
   /** Says that the input has ended. Throws a FrameError if that was inside a frame. */
@@ -219,11 +227,15 @@ export class FrameReader {
       this.#onSkipped(subarray(this.#room, this.#start, this.#end));
       return;
     }
-    if (unread === 0 && !this.#body) return;
-    const came = this.#body
-      ? `${this.#bodyLength} of ${this.#body.length} bytes of its meta and payload`
+    if (unread === 0 && !this.#isBegun) return;
+    const came = this.#isBegun
+      ? `${this.#came(unread)} of ${this.#metaSize + this.#payloadSize} bytes of its meta and payload`
       : `${unread} of ${HEADER_SIZE} bytes of its header`;
     throw new FrameError(`input ended inside a frame: ${came} came`, { truncated: true });
+  }
+
+  #came(unread: number): number {
+    return this.#body ? this.#metaSize + this.#bodyLength : unread;
   }
 
   /** Stops: nothing more is read. */
@@ -257,13 +269,34 @@ export class FrameReader {
     if (length < HEADER_SIZE) return false;
     this.#parseHeader(this.#room, this.#start);
     this.#start += HEADER_SIZE;
+    this.#isBegun = true;
     return true;
   }
 
-  #startBody(size: number): void {
-    this.#body = Buffer.allocUnsafeSlow(size);
+  /** A frame that is whole. */
+  #take(): FrameInPlace {
+    const frame = this.#frame;
+    this.#isBegun = false;
+    frame.metaBytes = this.#room;
+    frame.metaStart = this.#start;
+    frame.metaEnd = frame.metaStart + this.#metaSize;
+    frame.payloadBytes = this.#room;
+    frame.payloadStart = frame.metaEnd;
+    frame.payloadEnd = frame.payloadStart + this.#payloadSize;
+    this.#start = frame.payloadEnd;
+    return frame;
+  }
+
+  /** A frame that is not whole. Its payload gets memory of its own if that is worth it, once the meta is there. */
+  #wait(): void {
+    if (this.#payloadSize < LARGE || this.#end - this.#start < this.#metaSize) return;
+    const frame = this.#frame;
+    frame.metaBytes = Buffer.from(subarray(this.#room, this.#start, this.#start + this.#metaSize));
+    frame.metaStart = 0;
+    frame.metaEnd = this.#metaSize;
+    this.#body = Buffer.allocUnsafeSlow(this.#payloadSize);
     this.#bodyLength = 0;
-    this.#fill(this.#body, this.#room, this.#start, this.#end);
+    this.#fill(this.#body, this.#room, this.#start + this.#metaSize, this.#end);
     this.#start = this.#end;
   }
 
@@ -277,17 +310,22 @@ export class FrameReader {
 
   #takeBody(body: Uint8Array): FrameInPlace | undefined {
     if (this.#bodyLength < body.length) return undefined;
+    const frame = this.#frame;
+    this.#isBegun = false;
     this.#body = undefined;
-    return this.#framed(body, 0);
+    frame.payloadBytes = body;
+    frame.payloadStart = 0;
+    frame.payloadEnd = body.length;
+    frame.hasOwnMemory = true;
+    return frame;
   }
 
-  #framed(bytes: Uint8Array, offset: number): FrameInPlace {
+  /** Lets go of a large payload, which would be kept until another frame comes. */
+  #forgetMemory(): void {
     const frame = this.#frame;
-    frame.bytes = bytes;
-    frame.start = offset;
-    frame.payloadStart = offset + this.#metaSize;
-    frame.end = frame.payloadStart + this.#payloadSize;
-    return frame;
+    frame.hasOwnMemory = false;
+    frame.payloadBytes = EMPTY;
+    frame.payloadEnd = 0;
   }
 
   #parseHeader(bytes: Uint8Array, offset: number): void {

@@ -21,6 +21,24 @@ export const subarray: (bytes: Uint8Array, start: number, end?: number) => Buffe
 export const setBytes: (target: Uint8Array, source: Uint8Array, offset: number) => void = unbound(
   Uint8Array.prototype.set,
 );
+/** A typed array's own getter, whatever the object says of itself. */
+function getterOf<Value>(
+  name: "buffer" | "byteOffset" | "byteLength",
+): (bytes: Uint8Array) => Value {
+  const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+  return unbound(Object.getOwnPropertyDescriptor(prototype, name)?.get);
+}
+
+const bufferOf: (bytes: Uint8Array) => ArrayBuffer = getterOf("buffer");
+const offsetOf: (bytes: Uint8Array) => number = getterOf("byteOffset");
+/** How many bytes there are, whatever a class of user code says. */
+export const sizeOf: (bytes: Uint8Array) => number = getterOf("byteLength");
+
+/** A Buffer of the same memory, of which user code has nothing. */
+export function viewOf(bytes: Uint8Array): Buffer {
+  return from(bufferOf(bytes), offsetOf(bytes), sizeOf(bytes)) as Buffer;
+}
+
 /** Where the first such byte, or text, is from `start` on; -1 for nowhere. */
 export const indexOf: (bytes: Uint8Array, wanted: number | string, start?: number) => number =
   unbound(NodeBuffer.prototype.indexOf);

@@ -68,6 +68,47 @@ test("bytes cross as they are, both ways", async (t) => {
   await peer.goaway();
 });
 
+test("a large argument has memory of its own, aligned for any typed array, that no later call changes", async (t) => {
+  const source = `const kept = [];
+    export const keep = (bytes) => {
+      kept.push(bytes);
+      return [bytes.byteOffset, bytes.buffer.byteLength - bytes.length];
+    };
+    export const sums = () => kept.map((bytes) => bytes.reduce((sum, byte) => sum + byte, 0));`;
+  const peer = await Peer.start(t, { source });
+  const size = 1_048_576;
+  for (const byte of [1, 2, 3]) {
+    const traceId = "t".repeat(byte); // metas of several lengths
+    const argument = Buffer.alloc(size, byte);
+    assert.deepEqual(await peer.call("keep", argument, { traceId }, Encoding.Raw), [0, 0]);
+  }
+  assert.deepEqual(await peer.call("sums"), [size, 2 * size, 3 * size]);
+  await peer.goaway();
+});
+
+test("bytes of a class that lies about itself cross as they are", async (t) => {
+  const source = `class Lying extends Uint8Array {
+      get length() { return 1; } get byteLength() { return 2; } get byteOffset() { return 1; }
+      get buffer() { return new ArrayBuffer(3); } subarray() { return this; }
+    }
+    export const lie = (size) => new Lying(size).fill(7);`;
+  const peer = await Peer.start(t, { source });
+  for (const size of [1, 100, 16_384, 32_769, 200_000])
+    assert.deepEqual(await peer.call("lie", size), Buffer.alloc(size, 7));
+  await peer.goaway();
+});
+
+test("bytes that were given away can't be a result", async (t) => {
+  const source = `export const gone = async () => {
+      const bytes = new Uint8Array(8);
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+      return bytes;
+    };`;
+  const peer = await Peer.start(t, { source });
+  assert.equal((await peer.fail("gone")).code, "unencodable_result");
+  await peer.goaway();
+});
+
 test("a result comes in the encoding asked for, else in the call's, else in the session's codec", async (t) => {
   const file = "calls/basic.js";
   const peer = await Peer.start(t, { file, hello: { options: { codec: "msgpack" } } });

@@ -13,28 +13,45 @@ import {
 import { Buffer as allocators } from "../../protocol/methods.ts";
 import { feed } from "../support/frames.ts";
 
-const frame = fc.record({
-  kind: fc.integer({ min: 0, max: 255 }),
-  encoding: fc.integer({ min: 0, max: 3 }) as fc.Arbitrary<Encoding>,
-  id: fc.nat(0xffffffff),
-  meta: fc.uint8Array({ maxLength: 40 }),
-  payload: fc.uint8Array({ maxLength: 300 }),
-});
+const frame = frameOf(fc.uint8Array({ maxLength: 300 }));
 /** Lengths of the pieces that a stream comes in; the last is repeated. */
 const pieces = fc.array(fc.integer({ min: 1, max: 80 }), { minLength: 1, maxLength: 30 });
 
-test("any frames read the same, in whatever pieces they come", () => {
-  fc.assert(
-    fc.property(fc.array(frame, { maxLength: 8 }), pieces, (frames, lengths) => {
-      const read: Frame[] = [];
-      const reader = new FrameReader({ maxPayload: 300 });
-      const stream = Buffer.concat(frames.map(encodeFrame));
-      for (const piece of cut(stream, lengths)) feed(reader, piece, (one) => read.push(copy(one)));
-      reader.end();
-      assert.deepEqual(read, frames.map(copy));
-    }),
-  );
-});
+/** From this size on, in bytes, a payload that comes in pieces gets memory of its own. */
+const LARGE = 16_384;
+const largePayload = fc
+  .tuple(fc.integer({ min: LARGE - 2, max: LARGE + 2_000 }), fc.nat(250))
+  .map(([size, first]) => Uint8Array.from({ length: size }, (_, i) => (first + i) % 251));
+const largePieces = fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 30 });
+
+function frameOf(payload: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Frame> {
+  return fc.record({
+    kind: fc.integer({ min: 0, max: 255 }),
+    encoding: fc.integer({ min: 0, max: 3 }) as fc.Arbitrary<Encoding>,
+    id: fc.nat(0xffffffff),
+    meta: fc.uint8Array({ maxLength: 40 }),
+    payload,
+  });
+}
+
+for (const [size, some, lengthsOfPieces] of [
+  ["small", frame, pieces],
+  ["large", fc.oneof(frame, frameOf(largePayload)), largePieces],
+] as const) {
+  test(`any ${size} frames read the same, in whatever pieces they come`, () => {
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 8 }), lengthsOfPieces, (frames, lengths) => {
+        const read: Frame[] = [];
+        const reader = new FrameReader({ maxPayload: 2 * LARGE });
+        const stream = Buffer.concat(frames.map(encodeFrame));
+        for (const piece of cut(stream, lengths))
+          feed(reader, piece, (one) => read.push(copy(one)));
+        reader.end();
+        assert.deepEqual(read, frames.map(copy));
+      }),
+    );
+  });
+}
 
 test("whatever comes, a reader throws a FrameError or nothing, and accepts no more than its limit", () => {
   const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), brokenFrames());
@@ -67,18 +84,45 @@ function brokenFrames(): fc.Arbitrary<Uint8Array> {
     });
 }
 
-test("a reader allocates once for a frame, after its header, what the header says and never over the limit", (t) => {
+test("a reader allocates once for a large payload, after the header, what the header says and never over the limit", (t) => {
   const alloc = t.mock.method(allocators, "allocUnsafeSlow");
-  const reader = new FrameReader({ maxPayload: 1_000 });
+  const reader = new FrameReader({ maxPayload: LARGE });
   const { length } = alloc.mock.calls;
-  for (const byte of encodeFrame({ kind: Kind.Call, id: 1, payload: new Uint8Array(1_000) }))
-    feed(reader, Buffer.of(byte));
+  const large = { kind: Kind.Call, id: 1, meta: Buffer.from("{}"), payload: new Uint8Array(LARGE) };
+  for (const byte of encodeFrame(large)) feed(reader, Buffer.of(byte));
   const sizes = alloc.mock.calls.slice(length).map(({ arguments: [size] }) => size);
-  assert.deepEqual(sizes, [1_000]);
+  assert.deepEqual(sizes, [LARGE]);
   const lie = Buffer.from("ff524201030000000000000100010000", "hex");
-  assert.throws(() => feed(reader, lie), /at most 1000 bytes of payload, the header says 65536/);
+  assert.throws(() => feed(reader, lie), /at most 16384 bytes of payload, the header says 65536/);
   assert.equal(alloc.mock.calls.length, length + 1);
 });
+
+test("a large payload that came in pieces is in memory of its own, which the reader forgets", () => {
+  const reader = new FrameReader({ maxPayload: LARGE });
+  const bytes = encodeFrame({
+    kind: Kind.Call,
+    id: 1,
+    meta: Buffer.from("{}"),
+    payload: filled(7),
+  });
+  reader.feed(bytes.subarray(0, 1_000));
+  assert.equal(reader.next(), undefined);
+  reader.feed(Buffer.concat([bytes.subarray(1_000), encodeFrame({ kind: Kind.Ping })]));
+  const one = reader.next();
+  const { payloadBytes, hasOwnMemory } = one ?? assert.fail("no frame");
+  assert.equal(hasOwnMemory, true);
+  assert.deepEqual([payloadBytes.byteOffset, payloadBytes.buffer.byteLength], [0, LARGE]);
+  assert.deepEqual(payloadBytes, filled(7));
+  assert.deepEqual(reader.next()?.payload, Buffer.alloc(0));
+  assert.notEqual(one?.payloadBytes, payloadBytes);
+  reader.feed(encodeFrame({ kind: Kind.Call, id: 2, payload: filled(8) }));
+  assert.equal(reader.next()?.hasOwnMemory, false);
+  assert.deepEqual(payloadBytes, filled(7));
+});
+
+function filled(byte: number): Buffer {
+  return Buffer.alloc(LARGE, byte);
+}
 
 test("what comes before a hello is skipped and handed over, in whatever pieces", () => {
   const junk = fc.oneof(

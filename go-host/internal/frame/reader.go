@@ -58,7 +58,7 @@ func (r *Reader) Next() (Frame, error) {
 	if frame.Meta, err = r.takeMeta(header.MetaLength); err != nil {
 		return Frame{}, err
 	}
-	frame.Payload, err = r.takePayload(header.PayloadLength)
+	frame.Payload, err = r.takePayload(header)
 	return frame, err
 }
 
@@ -154,9 +154,15 @@ func (r *Reader) takeMeta(n int) ([]byte, error) {
 	return meta, r.takeInto(meta)
 }
 
-func (r *Reader) takePayload(n int) ([]byte, error) {
-	if n == 0 {
+func (r *Reader) takePayload(h Header) ([]byte, error) {
+	n := h.PayloadLength
+	switch {
+	case n == 0:
 		return nil, nil
+	case h.Kind == Reply && h.Encoding == Raw && n <= r.end-r.start: // it will be kept
+		payload := append([]byte(nil), r.buffer[r.start:r.start+n]...) // which clears no memory before
+		r.start += n
+		return payload[:n:n], nil
 	}
 	payload := newPayload(n)
 	return payload, r.takeInto(payload)
