@@ -564,7 +564,7 @@ func TestCallsExpireAtTheirDeadlinesInWhateverOrderTheyWereSent(t *testing.T) {
 		begin := time.Now()
 		var waits sync.WaitGroup
 		for _, ms := range []int{50, 20, 70, 20, 10, 0} {
-			call := conn.NewCall()
+			call := &conn.Call{Done: make(chan conn.Signal, 1)} // one of the pool may have its channel from outside of the bubble
 			if ms > 0 {
 				call.Deadline = begin.Add(time.Duration(ms) * time.Millisecond)
 			}
