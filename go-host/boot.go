@@ -150,7 +150,7 @@ func (b *booting) run() (*worker, error) {
 		defer close(written)
 		_, _ = b.process.Stdin.Write(h.hello) // an error shows as the end of the worker's output
 	}()
-	reader := frame.NewReader(b.process.Stdout, frame.MaxHello)
+	reader := frame.NewReader(conn.NewSource(b.process.Stdout, h.options.BusyPoll), frame.MaxHello)
 	if err := b.skipToHello(reader); err != nil {
 		return nil, err
 	}

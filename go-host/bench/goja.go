@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync"
+	"runtime"
 
 	"github.com/dop251/goja"
 )
 
 // gojaPeer runs the functions in this process, in an interpreter for each processor: one is no good for two goroutines.
 type gojaPeer struct {
-	program *goja.Program
-	idle    sync.Pool // of *gojaVM
+	idle chan *gojaVM
 }
 
 type gojaVM struct {
@@ -26,15 +25,24 @@ func startGoja(context.Context, int) (contender, error) {
 		return nil, err
 	}
 	program, err := goja.Compile("work.js", string(code), false)
-	return &gojaPeer{program: program}, err
+	if err != nil {
+		return nil, err
+	}
+	processors := runtime.GOMAXPROCS(0)
+	p := &gojaPeer{make(chan *gojaVM, processors)}
+	for range processors {
+		vm, err := newGojaVM(program)
+		if err != nil {
+			return nil, err
+		}
+		p.idle <- vm
+	}
+	return p, nil
 }
 
 func (p *gojaPeer) Call(_ context.Context, _ int, method string, in, out any) error {
-	vm, err := p.take()
-	if err != nil {
-		return err
-	}
-	defer p.idle.Put(vm)
+	vm := <-p.idle
+	defer func() { p.idle <- vm }()
 	function, ok := goja.AssertFunction(vm.functions.Get(method))
 	if !ok {
 		return fmt.Errorf("no function %s", method)
@@ -46,17 +54,14 @@ func (p *gojaPeer) Call(_ context.Context, _ int, method string, in, out any) er
 	return vm.ExportTo(result, out)
 }
 
-func (p *gojaPeer) take() (*gojaVM, error) {
-	if vm, ok := p.idle.Get().(*gojaVM); ok {
-		return vm, nil
-	}
+func newGojaVM(program *goja.Program) (*gojaVM, error) {
 	vm := goja.New()
 	vm.SetFieldNameMapper(goja.TagFieldNameMapper("json", true))
 	silent := func() {}
 	if err := vm.Set("console", map[string]any{"log": silent, "warn": silent, "error": silent}); err != nil {
 		return nil, err
 	}
-	if _, err := vm.RunProgram(p.program); err != nil {
+	if _, err := vm.RunProgram(program); err != nil {
 		return nil, err
 	}
 	return &gojaVM{vm, vm.Get("work").ToObject(vm)}, nil

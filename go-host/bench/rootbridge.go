@@ -24,6 +24,8 @@ func startRootbridge(variant func(*rootbridge.Options)) func(context.Context, in
 
 func defaults(*rootbridge.Options) {}
 
+func withoutPolling(o *rootbridge.Options) { o.BusyPoll = -1 }
+
 func withMsgPack(o *rootbridge.Options) { o.Codec = rootbridge.MsgPack }
 
 func withWorkers(n int) func(*rootbridge.Options) {

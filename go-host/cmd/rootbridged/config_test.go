@@ -190,7 +190,7 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		"serve", "--entry=1", "--dir=2", "--node=3", "--node-arg=4,4", "--env=A=5,5", "--replace-env", "--convention=args", "--codec=json",
 		"--idempotent=6", "--workers=7", "--min-workers=0", "--max-draining=8", "--concurrency=9", "--boot-timeout=10s", "--queue-limit=0",
 		"--queue-timeout=11s", "--call-timeout=12s", "--max-payload=13KiB", "--max-in-flight=14KiB", "--max-calls=15", "--max-lifetime=16s",
-		"--max-idle-time=17s", "--max-heap=18MiB", "--max-rss=19MiB", "--heartbeat=0s", "--kill-grace=20s", "--drain-timeout=21s", "--watch", "--inspect=22",
+		"--max-idle-time=17s", "--max-heap=18MiB", "--max-rss=19MiB", "--heartbeat=0s", "--busy-poll=0s", "--kill-grace=20s", "--drain-timeout=21s", "--watch", "--inspect=22",
 		"--lambda-function-name=23", "--lambda-function-version=24", "--lambda-memory-size=25", "--lambda-function-arn=26",
 		"--lambda-log-group=27", "--lambda-log-stream=28", "--lambda-region=29", "--lambda-runtime=nodejs24.x",
 	}, &all); err != nil {
@@ -200,7 +200,7 @@ func TestEveryFlagReachesItsOption(t *testing.T) {
 		Entry: "1", Dir: "2", Node: "3", NodeArgs: []string{"4,4"}, Env: []string{"A=5,5"}, ReplaceEnv: true, Convention: "args", Codec: "json",
 		Idempotent: []string{"6"}, Workers: 7, MinWorkers: -1, MaxDraining: 8, Concurrency: 9, BootTimeout: 10 * time.Second, QueueLimit: -1,
 		QueueTimeout: 11 * time.Second, CallTimeout: 12 * time.Second, MaxPayload: 13 << 10, MaxInFlight: 14 << 10, MaxCalls: 15,
-		MaxLifetime: 16 * time.Second, MaxIdleTime: 17 * time.Second, MaxHeap: 18 << 20, MaxRSS: 19 << 20, Heartbeat: -1,
+		MaxLifetime: 16 * time.Second, MaxIdleTime: 17 * time.Second, MaxHeap: 18 << 20, MaxRSS: 19 << 20, Heartbeat: -1, BusyPoll: -1,
 		KillGrace: 20 * time.Second, DrainTimeout: 21 * time.Second, Watch: true, Inspect: "22",
 		Lambda: rootbridge.LambdaOptions{
 			FunctionName: "23", FunctionVersion: "24", MemorySize: 25, FunctionARN: "26", LogGroup: "27", LogStream: "28", Region: "29",

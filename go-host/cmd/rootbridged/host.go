@@ -40,6 +40,7 @@ type hostFlags struct {
 	MaxHeap     size          `placeholder:"SIZE" help:"A worker's JavaScript heap. Default: by the container's memory limit."`
 	MaxRSS      size          `name:"max-rss" placeholder:"SIZE" help:"Replace a worker beyond that resident memory."`
 	Heartbeat   time.Duration `default:"2s" help:"How often workers are looked at; 0 is never."`
+	BusyPoll    time.Duration `default:"100us" help:"How long to ask a worker for further answers that come one after another, before waiting for the system; 0 is never."`
 	KillGrace   time.Duration `default:"2s" help:"For a stuck event loop, and for each step of ending a worker."`
 
 	DrainTimeout time.Duration `default:"10s" help:"For calls in flight when ending, and on workers that are replaced."`
@@ -68,7 +69,7 @@ func (f *hostFlags) options(logger *slog.Logger) rootbridge.Options {
 		BootTimeout: f.BootTimeout, QueueLimit: noneAsNegative(f.QueueLimit), QueueTimeout: f.QueueTimeout,
 		CallTimeout: f.CallTimeout, MaxPayload: int(f.MaxPayload), MaxInFlight: int(f.MaxInFlight),
 		MaxCalls: f.MaxCalls, MaxLifetime: f.MaxLifetime, MaxIdleTime: f.MaxIdleTime, MaxHeap: int64(f.MaxHeap),
-		MaxRSS: int64(f.MaxRSS), Heartbeat: noneAsNegative(f.Heartbeat), KillGrace: f.KillGrace,
+		MaxRSS: int64(f.MaxRSS), Heartbeat: noneAsNegative(f.Heartbeat), BusyPoll: noneAsNegative(f.BusyPoll), KillGrace: f.KillGrace,
 		DrainTimeout: f.DrainTimeout, Watch: f.Watch, Inspect: f.Inspect, Logger: logger,
 	}
 }
@@ -114,8 +115,8 @@ func (f *hostFlags) check() error {
 	if info, err := os.Stat(f.Dir); f.Dir != "" && (err != nil || !info.IsDir()) {
 		return usagef("expected --dir to be a folder, got %q", f.Dir)
 	}
-	if f.QueueLimit < 0 || f.Heartbeat < 0 || f.Concurrency < 0 || f.MinWorkers != nil && *f.MinWorkers < 0 {
-		return usagef("expected --queue-limit, --heartbeat, --concurrency and --min-workers to be at least 0")
+	if f.QueueLimit < 0 || f.Heartbeat < 0 || f.BusyPoll < 0 || f.Concurrency < 0 || f.MinWorkers != nil && *f.MinWorkers < 0 {
+		return usagef("expected --queue-limit, --heartbeat, --busy-poll, --concurrency and --min-workers to be at least 0")
 	}
 	return nil
 }
