@@ -28,7 +28,7 @@ type maker struct {
 // makers are all contenders, in the order of tables and charts.
 var makers = []maker{
 	{"rootbridge", startRootbridge(defaults), all, true},
-	{"rootbridge-waits", startRootbridge(withoutPolling), all, false},
+	{"rootbridge-waits", startRootbridge(withoutPolling), echoOnly, false},
 	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
 	{"rootbridge-2-workers", startRootbridge(withWorkers(2)), all, true},
