@@ -141,6 +141,7 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"Options.Codec":                {Source: busy, Codec: "xml"},
 		"Options.Convention":           {Source: busy, Convention: "swapped"},
 		"Options.KillGrace":            {Source: busy, KillGrace: -time.Second},
+		"Options.BusyPoll":             {Source: busy, BusyPoll: 2 * time.Millisecond},
 		"Options.Env[1]":               {Source: busy, Env: []string{"A=1", "s3cret"}},
 	} {
 		e := startErr(t, o)
