@@ -70,7 +70,7 @@ export class FrameAnswers implements LambdaAnswers {
 
   typedBytes(call: Call, bytes: Uint8Array, contentType: string): void {
     if (call.answered) return;
-    if (bytes.length > this.maxPayload) {
+    if (sizeOf(bytes) > this.maxPayload) {
       this.error(call, this.#tooLarge(call));
       return;
     }

@@ -1,7 +1,7 @@
 import { close, createReadStream, open, read } from "node:fs";
 import type net from "node:net";
 import { isatty, ReadStream as TtyReadStream } from "node:tty";
-import { subarray } from "../protocol/methods.ts";
+import { viewOf } from "../protocol/methods.ts";
 import { apply, Buffer, fstatSync, Socket } from "./intrinsics.ts";
 
 /** What an Input tells. */
@@ -66,7 +66,7 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
     onread: {
       buffer,
       callback: (size: number): boolean => {
-        handlers.onChunk(subarray(buffer, 0, size));
+        handlers.onChunk(viewOf(buffer, 0, size));
         return true;
       },
     },

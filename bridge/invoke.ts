@@ -116,8 +116,13 @@ export class Invoker {
         return;
       }
       called = true;
-      if (error) this.#thrown(call, error);
-      else this.#settle(call, result);
+      try {
+        if (error) this.#thrown(call, error);
+        else this.#settle(call, result);
+      } catch (full) {
+        called = false; // the stack is full: nothing was answered, and who unwinds it may do so
+        throw full;
+      }
     };
     const returned = apply(target.fn, target.container, withLast(args, done));
     if (!isPromise(returned)) return;

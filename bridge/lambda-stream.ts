@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { parseJson, stringifyJson } from "../protocol/codec.ts";
 import { append } from "../protocol/list.ts";
-import { base64, indexOf, readText, subarray } from "../protocol/methods.ts";
+import { base64, copyBytes, indexOf, readText, subarray } from "../protocol/methods.ts";
 import {
   apply,
   Buffer,
@@ -170,7 +170,7 @@ function splitPrelude(all: Buffer): { prelude: Prelude | undefined; bytes: Buffe
   if (end < 0) return { prelude: undefined, bytes: all };
   try {
     const prelude = parseJson(subarray(all, 0, end)) as Prelude | null;
-    return { prelude: prelude ?? {}, bytes: Buffer.from(subarray(all, end + DELIMITER.length)) };
+    return { prelude: prelude ?? {}, bytes: copyBytes(all, end + DELIMITER.length) };
   } catch {
     return { prelude: undefined, bytes: all };
   }

@@ -1,4 +1,4 @@
-import { indexOf, subarray } from "../protocol/methods.ts";
+import { copyBytes, indexOf, subarray } from "../protocol/methods.ts";
 import { Buffer } from "./intrinsics.ts";
 
 const NEWLINE = 0x0a;
@@ -26,7 +26,7 @@ export class LineReader {
       this.#finish();
       start = end + 1;
     }
-    if (start < chunk.length) this.#add(Buffer.from(subarray(chunk, start)));
+    if (start < chunk.length) this.#add(copyBytes(chunk, start));
   }
 
   /** The input has ended: what is left is a line too. */

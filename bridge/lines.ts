@@ -2,7 +2,7 @@ import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec
 import { Code, type ErrorObject, encodeError, textOf } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { LogLevel } from "../protocol/message.ts";
-import { base64, readText } from "../protocol/methods.ts";
+import { base64, copyBytes, readText } from "../protocol/methods.ts";
 import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Call, keepingCall, shareCurrentCall } from "./current-call.ts";
@@ -136,7 +136,7 @@ export class LineMode implements Answers {
   #onLine(line: Uint8Array | undefined): void {
     if (line && isBlank(line)) return;
     if (!(this.#invoker || this.#bootError)) {
-      this.#early.push({ line: line && Buffer.from(line) });
+      this.#early.push({ line: line && copyBytes(line) });
       return;
     }
     const slot: Slot = {};

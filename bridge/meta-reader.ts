@@ -1,5 +1,6 @@
 import type { FrameInPlace } from "../protocol/frame.ts";
 import { type CallMeta, decodeCall } from "../protocol/message.ts";
+import { copyBytes } from "../protocol/methods.ts";
 import { Buffer } from "./intrinsics.ts";
 
 /** Longer metas, in bytes, are not worth the comparison. */
@@ -17,7 +18,7 @@ export class MetaReader {
     const meta = decodeCall(bytes);
     if (bytes.length <= MAX_KEPT && meta.lambda === undefined) {
       // a handler may change what it carries
-      this.#bytes = Buffer.from(bytes);
+      this.#bytes = copyBytes(bytes);
       this.#meta = meta;
     }
     return meta;

@@ -1,6 +1,6 @@
 import type net from "node:net";
 import { type Encoding, HEADER_SIZE, MAX_LOG, writeHeader } from "../protocol/frame.ts";
-import { setBytes, sizeOf, subarray, viewOf, writeText } from "../protocol/methods.ts";
+import { copyBytes, setBytes, sizeOf, viewOf, writeText } from "../protocol/methods.ts";
 import {
   afterMicrotasks,
   Buffer,
@@ -28,6 +28,8 @@ const RETRY_AFTER = 5;
 /** How long the last bytes may take to get rid of at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
 const FAILED = 1;
+/** More calls than lie between here and the system's, Node's own with them. */
+const STACK_NEEDED = 300;
 
 /** What an Output tells. */
 export interface OutputHandlers {
@@ -121,12 +123,13 @@ export class Output {
     payload: Uint8Array,
     reused = false,
   ): void {
-    const head = HEADER_SIZE + meta.length;
+    const metaSize = sizeOf(meta);
+    const head = HEADER_SIZE + metaSize;
     const size = sizeOf(payload);
     const view = size >= (reused ? LARGE_REUSED : LARGE) ? viewOf(payload) : undefined;
     const at = this.#makeRoom(view ? head : head + size);
-    writeHeader(this.#gathered, at, kind, encoding, id, meta.length, size);
-    if (meta.length > 0) setBytes(this.#gathered, meta, at + HEADER_SIZE);
+    writeHeader(this.#gathered, at, kind, encoding, id, metaSize, size);
+    if (metaSize > 0) setBytes(this.#gathered, meta, at + HEADER_SIZE);
     if (view) {
       this.#addLarge(at + head, view, reused);
       return;
@@ -162,7 +165,7 @@ export class Output {
     maxPayload: number,
   ): boolean {
     const payload = Buffer.from(text);
-    if (payload.length > maxPayload) return false;
+    if (sizeOf(payload) > maxPayload) return false;
     this.frame(kind, encoding, id, NO_META, payload);
     return true;
   }
@@ -211,9 +214,10 @@ export class Output {
 
   /** Adds what is gathered up to `end`, and a payload to be written by itself. */
   #addLarge(end: number, payload: Uint8Array, reused: boolean): void {
+    if (reused) needStack(STACK_NEEDED); // else a copy might fail when the frame is added already
     const waits = this.#first !== undefined;
-    const bytes = reused && waits ? Buffer.from(payload) : payload;
-    const piece: Piece = { bytes, at: 0, end: bytes.length, next: undefined };
+    const bytes = reused && waits ? copyBytes(payload) : payload;
+    const piece: Piece = { bytes, at: 0, end: sizeOf(bytes), next: undefined };
     this.#append(end, piece);
     try {
       this.#drain();
@@ -329,7 +333,7 @@ export class Output {
 
   #handOver(socket: net.Socket, handle: Handle, { bytes, at, end }: Piece): void {
     const before = handle.bytesWritten;
-    socket.write(subarray(bytes, at, end), () => this.flush());
+    socket.write(viewOf(bytes, at, end), () => this.flush());
     const taken = handle.bytesWritten - before;
     if (taken !== end - at && !socket.errored) {
       throw new Error(`the socket took ${taken} of ${end - at} bytes`);
@@ -387,6 +391,11 @@ export class Output {
   }
 }
 
+/** Throws a RangeError unless so many calls have room on the stack. */
+function needStack(calls: number): number {
+  return calls === 0 ? 0 : needStack(calls - 1) + 1;
+}
+
 /** True where user code has filled the stack: what was called last has done nothing. */
 function isFullStack(error: unknown): boolean {
   return error instanceof RangeError && (error as NodeJS.ErrnoException).code === undefined;
@@ -394,10 +403,9 @@ function isFullStack(error: unknown): boolean {
 
 /** Makes a copy of bytes that their owner may change. */
 function own(piece: Piece): void {
-  const bytes = Buffer.from(subarray(piece.bytes, piece.at, piece.end));
-  piece.bytes = bytes;
+  piece.bytes = copyBytes(piece.bytes, piece.at, piece.end);
+  piece.end -= piece.at;
   piece.at = 0;
-  piece.end = bytes.length;
 }
 
 const NO_META: Uint8Array = Buffer.alloc(0);

@@ -1,4 +1,4 @@
-import { CodecError, decodeJson, decodeRaw, decodeValue, loadMsgpack } from "../protocol/codec.ts";
+import { CodecError, decodeJson, decodeValue, loadMsgpack } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import {
   DEFAULT_MAX_PAYLOAD,
@@ -25,7 +25,7 @@ import {
   type LambdaRuntime,
   MessageError,
 } from "../protocol/message.ts";
-import { sliceText } from "../protocol/methods.ts";
+import { copyBytes, sliceText, viewOf } from "../protocol/methods.ts";
 import { FrameAnswers } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Connection } from "./connection.ts";
@@ -327,7 +327,7 @@ export class Session {
   }
 
   #onPing(frame: FrameInPlace): void {
-    this.#connection.send(Kind.Pong, 0, EMPTY, frame.payload.subarray(0, MAX_PING), true);
+    this.#connection.send(Kind.Pong, 0, EMPTY, viewOf(frame.payload, 0, MAX_PING), true);
   }
 
   #onGoaway(): void {
@@ -455,7 +455,7 @@ function argumentOf(frame: FrameInPlace): unknown {
   const { encoding, payloadBytes, payloadStart, payloadEnd } = frame;
   if (encoding === Encoding.Json) return decodeJson(payloadBytes, payloadStart, payloadEnd);
   if (encoding === Encoding.Msgpack) return decodeValue(frame.payload, encoding);
-  return frame.hasOwnMemory ? payloadBytes : decodeRaw(payloadBytes, payloadStart, payloadEnd);
+  return frame.hasOwnMemory ? payloadBytes : copyBytes(payloadBytes, payloadStart, payloadEnd);
 }
 
 function refusalOf(error: unknown): ErrorObject {

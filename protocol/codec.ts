@@ -5,12 +5,12 @@ import { Encoding } from "./frame.ts";
 import { mapList, someItem } from "./list.ts";
 import {
   Buffer,
+  copyBytes,
   eachEntry,
   execPattern,
   hasText,
   indexOf,
   readText,
-  setBytes,
   sliceText,
   subarray,
 } from "./methods.ts";
@@ -113,16 +113,9 @@ function refuseFormless(value: unknown, codec: "json" | "msgpack", root: string)
  * Decodes a payload. No bytes are `undefined`, with raw an empty Buffer. Keeps no view of `payload`. Throws a CodecError.
  */
 export function decodeValue(payload: Uint8Array, encoding: Encoding, root = "argument"): unknown {
-  if (encoding === Encoding.Raw) return decodeRaw(payload, 0, payload.length);
+  if (encoding === Encoding.Raw) return copyBytes(payload);
   if (encoding === Encoding.Json) return decodeJson(payload, 0, payload.length, root);
   return payload.length === 0 ? undefined : decodeMsgpack(payload, root);
-}
-
-/** Copies a part of `bytes`. */
-export function decodeRaw(bytes: Uint8Array, start: number, end: number): Buffer {
-  const own = Buffer.allocUnsafe(end - start);
-  setBytes(own, subarray(bytes, start, end), 0);
-  return own;
 }
 
 /** Decodes JSON that is a part of `bytes`, as decodeValue does. */

@@ -1,4 +1,4 @@
-import { Buffer, indexOf, setBytes, subarray } from "./methods.ts";
+import { Buffer, copyBytes, indexOf, setBytes, sizeOf, viewOf } from "./methods.ts";
 
 /** The highest protocol version spoken here. */
 export const VERSION = 1;
@@ -115,13 +115,13 @@ export class FrameInPlace implements Frame {
   get meta(): Uint8Array {
     return this.metaStart === this.metaEnd
       ? EMPTY
-      : subarray(this.metaBytes, this.metaStart, this.metaEnd);
+      : viewOf(this.metaBytes, this.metaStart, this.metaEnd);
   }
 
   get payload(): Uint8Array {
     return this.payloadStart === this.payloadEnd
       ? EMPTY
-      : subarray(this.payloadBytes, this.payloadStart, this.payloadEnd);
+      : viewOf(this.payloadBytes, this.payloadStart, this.payloadEnd);
   }
 }
 
@@ -201,8 +201,8 @@ export class FrameReader {
   /** Takes what has come, and keeps no reference to it. */
   feed(chunk: Uint8Array): void {
     if (this.#closed) return;
-    const offset = this.#body && this.#start === this.#end ? this.#fill(this.#body, chunk, 0) : 0;
-    if (offset < chunk.length) this.#keep(offset === 0 ? chunk : subarray(chunk, offset));
+    const offset = this.#body && this.#start === this.#end ? this.#fill(this.#body, chunk) : 0;
+    if (offset < sizeOf(chunk)) this.#keep(offset === 0 ? chunk : viewOf(chunk, offset));
   }
 
   /** Returns the next frame, or undefined when more must come first. Throws a FrameError on broken framing, and reads nothing more. */
@@ -224,7 +224,7 @@ export class FrameReader {
     this.#closed = true;
     const unread = this.#end - this.#start;
     if (this.#onSkipped) {
-      this.#onSkipped(subarray(this.#room, this.#start, this.#end));
+      this.#onSkipped(viewOf(this.#room, this.#start, this.#end));
       return;
     }
     if (unread === 0 && !this.#isBegun) return;
@@ -248,18 +248,20 @@ export class FrameReader {
       this.#start = 0;
       this.#end = 0;
     }
-    if (this.#end + bytes.length > this.#room.length) this.#makeRoom(bytes.length);
+    const size = sizeOf(bytes);
+    if (this.#end + size > sizeOf(this.#room)) this.#makeRoom(size);
     setBytes(this.#room, bytes, this.#end);
-    this.#end += bytes.length;
+    this.#end += size;
   }
 
   #makeRoom(size: number): void {
-    const unread = subarray(this.#room, this.#start, this.#end);
-    const needed = unread.length + size;
-    if (needed > this.#room.length) this.#room = Buffer.alloc(max(needed, 2 * this.#room.length));
+    const unread = viewOf(this.#room, this.#start, this.#end);
+    const needed = this.#end - this.#start + size;
+    const has = sizeOf(this.#room);
+    if (needed > has) this.#room = Buffer.alloc(max(needed, 2 * has));
     setBytes(this.#room, unread, 0);
     this.#start = 0;
-    this.#end = unread.length;
+    this.#end = needed - size;
   }
 
   /** Returns false for a header that is not there to its end. What is there is checked, so that text in place of frames is told at once. */
@@ -289,33 +291,37 @@ export class FrameReader {
 
   /** A frame that is not whole. Its payload gets memory of its own if that is worth it, once the meta is there. */
   #wait(): void {
-    if (this.#payloadSize < LARGE || this.#end - this.#start < this.#metaSize) return;
+    const payloadStart = this.#start + this.#metaSize;
+    if (this.#payloadSize < LARGE || this.#end < payloadStart) return;
+    const meta = copyBytes(this.#room, this.#start, payloadStart);
+    const body = Buffer.allocUnsafeSlow(this.#payloadSize);
+    setBytes(body, viewOf(this.#room, payloadStart, this.#end), 0);
+    // Nothing can fail any more, as it may where user code has filled the stack.
     const frame = this.#frame;
-    frame.metaBytes = Buffer.from(subarray(this.#room, this.#start, this.#start + this.#metaSize));
+    frame.metaBytes = meta;
     frame.metaStart = 0;
     frame.metaEnd = this.#metaSize;
-    this.#body = Buffer.allocUnsafeSlow(this.#payloadSize);
-    this.#bodyLength = 0;
-    this.#fill(this.#body, this.#room, this.#start + this.#metaSize, this.#end);
+    this.#body = body;
+    this.#bodyLength = this.#end - payloadStart;
     this.#start = this.#end;
   }
 
-  /** Adds to the body what it needs. Returns how much of the bytes that was, as an offset. */
-  #fill(body: Uint8Array, bytes: Uint8Array, from: number, to: number = bytes.length): number {
-    const end = min(to, from + body.length - this.#bodyLength);
-    setBytes(body, subarray(bytes, from, end), this.#bodyLength);
-    this.#bodyLength += end - from;
-    return end;
+  /** Adds to the body what it needs. Returns how much that was. */
+  #fill(body: Uint8Array, bytes: Uint8Array): number {
+    const size = min(sizeOf(bytes), this.#payloadSize - this.#bodyLength);
+    setBytes(body, viewOf(bytes, 0, size), this.#bodyLength);
+    this.#bodyLength += size;
+    return size;
   }
 
   #takeBody(body: Uint8Array): FrameInPlace | undefined {
-    if (this.#bodyLength < body.length) return undefined;
+    if (this.#bodyLength < this.#payloadSize) return undefined;
     const frame = this.#frame;
     this.#isBegun = false;
     this.#body = undefined;
     frame.payloadBytes = body;
     frame.payloadStart = 0;
-    frame.payloadEnd = body.length;
+    frame.payloadEnd = this.#payloadSize;
     frame.hasOwnMemory = true;
     return frame;
   }
@@ -351,7 +357,7 @@ export class FrameReader {
   #checkStart(bytes: Uint8Array, offset: number, length: number): void {
     for (let i = 0; i < 3 && i < length; i++) {
       if (bytes[offset + i] !== MAGIC[i]) {
-        const seen = Buffer.from(subarray(bytes, offset, offset + min(length, 8)));
+        const seen = copyBytes(bytes, offset, offset + min(length, 8));
         this.#fail(
           `expected a frame's magic ff 52 42, got ${hex(seen)} ("${printable(seen)}"): something else wrote to the protocol's pipe`,
         );
@@ -366,9 +372,9 @@ export class FrameReader {
 
   /** Skips what is before the hello. Returns false where that has not come, and keeps what may be its start. */
   #skip(): boolean {
-    const unread = subarray(this.#room, this.#start, this.#end);
+    const unread = viewOf(this.#room, this.#start, this.#end);
     const { at, found } = findHello(unread);
-    this.#countSkipped(subarray(unread, 0, at));
+    this.#countSkipped(viewOf(unread, 0, at));
     this.#start += at;
     if (found) this.#onSkipped = undefined;
     return found;
@@ -390,7 +396,7 @@ export class FrameReader {
 }
 
 /** Where a hello starts (of any version: the reader tells a foreign one), or may start once more bytes have come. */
-function findHello(bytes: Buffer): { at: number; found: boolean } {
+function findHello(bytes: Uint8Array): { at: number; found: boolean } {
   for (let at = indexOf(bytes, MAGIC[0]); at >= 0; at = indexOf(bytes, MAGIC[0], at + 1)) {
     const there = min(HELLO_START, bytes.length - at);
     if (startsHello(bytes, at, there)) return { at, found: there === HELLO_START };

@@ -6,6 +6,8 @@ import { Buffer as NodeBuffer } from "node:buffer";
 import { append } from "./list.ts";
 
 const { bind, call } = Function.prototype;
+const { min } = Math;
+const NativeUint8Array = Uint8Array;
 const { alloc, allocUnsafe, allocUnsafeSlow, compare, concat, from } = NodeBuffer;
 
 export const Buffer: Pick<
@@ -13,7 +15,7 @@ export const Buffer: Pick<
   "alloc" | "allocUnsafe" | "allocUnsafeSlow" | "compare" | "concat" | "from"
 > = { alloc, allocUnsafe, allocUnsafeSlow, compare, concat, from };
 
-/** A view of a part. */
+/** A view of a part. Asks the bytes for their length, and is for what is no frame. */
 export const subarray: (bytes: Uint8Array, start: number, end?: number) => Buffer = unbound(
   NodeBuffer.prototype.subarray,
 );
@@ -34,9 +36,21 @@ const offsetOf: (bytes: Uint8Array) => number = getterOf("byteOffset");
 /** How many bytes there are, whatever a class of user code says. */
 export const sizeOf: (bytes: Uint8Array) => number = getterOf("byteLength");
 
-/** A Buffer of the same memory, of which user code has nothing. */
-export function viewOf(bytes: Uint8Array): Buffer {
-  return from(bufferOf(bytes), offsetOf(bytes), sizeOf(bytes)) as Buffer;
+/** A view of a part, or of all, which is none of user code's class. */
+export function viewOf(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = sizeOf(bytes),
+): Uint8Array<ArrayBuffer> {
+  const last = min(end, sizeOf(bytes));
+  return new NativeUint8Array(bufferOf(bytes), offsetOf(bytes) + start, last - start);
+}
+
+/** A copy of a part, or of all. Not Buffer.from, which asks for the value of what it is given. */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = sizeOf(bytes)): Buffer {
+  const copy = allocUnsafe(end - start);
+  setBytes(copy, viewOf(bytes, start, end), 0);
+  return copy;
 }
 
 /** Where the first such byte, or text, is from `start` on; -1 for nowhere. */

@@ -85,3 +85,27 @@ test("a callback that never comes leaves its call in flight and holds up no othe
     false,
   );
 });
+
+test("a callback for which the stack has no room is answered nevertheless, with what it was given or an error", async (t) => {
+  const source = `export const deep = (size, done) => {
+      const result = Buffer.alloc(size, 1);
+      let called = false;
+      const go = () => {
+        try {
+          go();
+        } catch {}
+        if (called) return;
+        done(null, result);
+        called = true;
+      };
+      go();
+      result.fill(2);
+    };`;
+  const peer = await Peer.start(t, { source });
+  for (const size of [1, 100_000, 4_000_000]) {
+    const { value, error } = await peer.ask("deep", size, { convention: "callback" });
+    if (error) assert.equal(error.code, "exception");
+    else assert.deepEqual(value, Buffer.alloc(size, 1));
+  }
+  await peer.goaway();
+});

@@ -98,6 +98,27 @@ test("bytes of a class that lies about itself cross as they are", async (t) => {
   await peer.goaway();
 });
 
+test("bytes cross as they are although Buffers lie and every object has another value", async (t) => {
+  const source = `export const spoil = () => {
+      const { get } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length');
+      const length = function () { return get.call(this) < 16384 ? get.call(this) : 1000; };
+      Object.defineProperty(Buffer.prototype, 'length', { get: length, configurable: true });
+      Object.prototype.valueOf = () => 'x';
+    };
+    export const echo = (bytes) => bytes;`;
+  const peer = await Peer.start(t, { source });
+  await peer.call("spoil");
+  const all = [1, 100, 20_000, 300_000, 2_000_000, 300_000].map((size) => Buffer.alloc(size, size));
+  const traceId = "a trace id, for a meta that is not read yet";
+  const ids = all.map((bytes) => peer.sendCall("echo", bytes, { traceId }, Encoding.Raw));
+  const answers = await Promise.all(ids.map((id) => peer.answer(id)));
+  assert.deepEqual(
+    answers.map(({ value, error }) => value ?? error),
+    all,
+  );
+  await peer.goaway();
+});
+
 test("bytes that were given away can't be a result", async (t) => {
   const source = `export const gone = async () => {
       const bytes = new Uint8Array(8);
