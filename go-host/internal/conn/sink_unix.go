@@ -37,7 +37,9 @@ type pipeSink struct {
 
 func (s *pipeSink) tryWrite(p []byte) (int, error) {
 	s.p, s.n, s.err = p, 0, nil
-	if err := s.raw.Write(s.once); err != nil {
+	err := s.raw.Write(s.once)
+	s.p = nil // the next may come much later
+	if err != nil {
 		return 0, err
 	}
 	return s.n, s.err

@@ -18,18 +18,20 @@ func NewSource(file *os.File, poll time.Duration) io.Reader {
 	if err != nil || poll <= 0 {
 		return file
 	}
-	s := &source{file: file, raw: raw, limit: poll}
+	s := &source{file: file, raw: raw, limit: poll, most: mostPolling()}
 	s.once = s.readOnce
 	return s
 }
 
 // source reads a pipe that is in non-blocking mode, as os.Pipe makes them. One goroutine at a time may use it.
 type source struct {
-	file  *os.File
-	raw   syscall.RawConn
-	once  func(fd uintptr) bool // readOnce, bound once so that a read allocates nothing
-	limit time.Duration         // of one poll
-	habit habit
+	file   *os.File
+	raw    syscall.RawConn
+	once   func(fd uintptr) bool // readOnce, bound once so that a read allocates nothing
+	limit  time.Duration         // of one poll
+	most   int32                 // sources that may poll at a time
+	habit  habit
+	waited time.Time // when it read without polling last
 
 	p   []byte
 	n   int
@@ -37,25 +39,27 @@ type source struct {
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	if s.habit.polls && mayPoll() {
-		n := s.poll(p)
+	start := time.Now()
+	if s.habit.polls && start.Sub(s.waited) < longestRun+s.limit && mayPoll(s.most) {
+		n := s.poll(p, start)
 		donePolling()
 		s.habit.polled(n > 0)
 		if n > 0 {
 			return n, nil
 		}
-		return s.file.Read(p)
+		start = time.Now()
 	}
-	start := time.Now()
 	n, err := s.file.Read(p)
-	s.habit.waited(time.Since(start) <= wakeFactor*s.limit)
+	s.waited = time.Now()
+	s.habit.waited(s.waited.Sub(start) <= wakeFactor*s.limit)
 	return n, err
 }
 
 // poll returns 0 when nothing came in time, or when nothing will come: a Read says what it is then.
-func (s *source) poll(p []byte) int {
+func (s *source) poll(p []byte, start time.Time) int {
 	s.p = p
-	for start := time.Now(); ; runtime.Gosched() {
+	defer func() { s.p = nil }() // the next may come much later
+	for ; ; runtime.Gosched() {
 		if err := s.raw.Read(s.once); err != nil {
 			return 0
 		}

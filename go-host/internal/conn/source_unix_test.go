@@ -8,8 +8,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"rootbridge/internal/conn"
 )
@@ -85,4 +87,32 @@ func openPipe(t *testing.T) (r, w *os.File) {
 		_ = w.Close()
 	})
 	return r, w
+}
+
+func TestASourceKeepsNoReferenceToWhatItReadInto(t *testing.T) {
+	t.Parallel()
+	r, w := openPipe(t)
+	source := conn.NewSource(r, time.Millisecond)
+	for range 100 { // it polls
+		if _, err := w.WriteString("x"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := source.Read(make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	large := new([1 << 20]byte)
+	gone := weak.Make(large)
+	if _, err := w.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Read(large[:]); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.GC()
+	if gone.Value() != nil {
+		t.Error("the memory is still in use")
+	}
+	runtime.KeepAlive(source)
 }
