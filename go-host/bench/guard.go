@@ -9,55 +9,60 @@ import (
 	"time"
 )
 
-// guards are what Rootbridge must do of the calls of a bare loop in the same run: half of what it does, so that a noisy machine
-// does not fail it and a real loss does.
+// guards are what Rootbridge must do of the calls of a bare loop in the same run: about half of what it does, so that a noisy
+// machine does not fail it and a real loss does.
 var guards = []struct {
-	contender, loop string
 	work            string
+	callers         int
+	contender, loop string
 	least           float64
 }{
-	{"rootbridge", "bare-json", "echo-100B", 0.45},
-	{"rootbridge-waits", "bare-json", "echo-100B", 0.4},
-	{"rootbridge", "bare", "bytes-2KB", 0.2},
+	{"echo-100B", 1, "rootbridge", "bare-json", 0.5},
+	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.4},
+	{"echo-100B", 64, "rootbridge", "bare-json", 0.45},
+	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.4},
+	{"bytes-2KB", 64, "rootbridge", "bare", 0.2},
 }
 
 // guard fails when Rootbridge has become slow.
 func guard(ctx context.Context, progress io.Writer) error {
-	const callers = 64
 	s := session{
-		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{callers: {"echo-100B", "bytes-2KB"}}},
+		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{1: {"echo-100B"}, 64: {"echo-100B", "bytes-2KB"}}},
 		names: []string{"rootbridge", "rootbridge-waits", "bare-json", "bare"}, progress: progress,
 	}
-	cells, err := s.runWith(ctx, callers)
-	if err != nil {
-		return err
+	var cells []cell
+	for _, callers := range s.callerCounts() {
+		some, err := s.runWith(ctx, callers)
+		if err != nil {
+			return err
+		}
+		cells = append(cells, some...)
 	}
 	var slow []error
 	for _, g := range guards {
-		share := medianShare(cells, g.work, g.contender, g.loop)
+		share := medianShare(roundsOf(cells, g.contender, g.work, g.callers), roundsOf(cells, g.loop, g.work, g.callers))
 		fmt.Fprintf(os.Stdout, "%s, %d callers: %s makes %.2f times the calls of %s; at least %.2f are expected\n",
-			g.work, callers, g.contender, share, g.loop, g.least)
+			g.work, g.callers, g.contender, share, g.loop, g.least)
 		if share < g.least {
-			slow = append(slow, fmt.Errorf("%s has become slow at %s: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
-				g.contender, g.work, g.least, g.loop, share))
+			slow = append(slow, fmt.Errorf("%s has become slow at %s with %d callers: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
+				g.contender, g.work, g.callers, g.least, g.loop, share))
 		}
 	}
 	return errors.Join(slow...)
 }
 
 // medianShare compares two contenders round by round.
-func medianShare(cells []cell, work, contender, other string) float64 {
-	a, b := roundsOf(cells, work, contender), roundsOf(cells, work, other)
-	shares := make([]float64, len(a))
-	for i := range a {
-		shares[i] = a[i].Rate / b[i].Rate
+func medianShare(one, other []figures) float64 {
+	shares := make([]float64, len(one))
+	for i := range one {
+		shares[i] = one[i].Rate / other[i].Rate
 	}
 	return medianOf(shares)
 }
 
-func roundsOf(cells []cell, work, contender string) []figures {
+func roundsOf(cells []cell, contender, work string, callers int) []figures {
 	for _, c := range cells {
-		if c.Work == work && c.Contender == contender {
+		if c.Contender == contender && c.Work == work && c.Callers == callers {
 			return c.Rounds
 		}
 	}

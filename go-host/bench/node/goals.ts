@@ -12,8 +12,11 @@ export interface Goal {
 }
 
 const LOOPS = { "echo-100B": 0.95, "echo-2KB": 1.2 } as const;
-/** What Rootbridge is without Options.BusyPoll: none of the others polls. */
-const WAITING = "rootbridge-waits";
+/** As it is by default, and without Options.BusyPoll: none of the others polls. */
+const HOSTS = [
+  { host: "rootbridge", note: "" },
+  { host: "rootbridge-waits", note: ", without polling" },
+] as const;
 const PEERS = [
   ["echo-100B", "node-http", 4.5],
   ["echo-100B", "grpc", 9],
@@ -37,11 +40,18 @@ export function goalsOf(results: Results): Goal[] {
 }
 
 function loopGoals(results: Results): Goal[] {
-  const goals: Goal[] = Object.entries(LOOPS).map(([work, least]) => ({
-    what: `${work}, 64 callers: calls/s of the bare loop with encoding/json`,
-    value: ratio(results, "rate", "rootbridge", "bare-json", work, 64),
-    least,
-  }));
+  const goals = HOSTS.flatMap(({ host, note }) => [
+    ...Object.entries(LOOPS).map(([work, least]) => ({
+      what: `${work}, 64 callers${note}: calls/s of the bare loop with encoding/json`,
+      value: ratio(results, "rate", host, "bare-json", work, 64),
+      least,
+    })),
+    {
+      what: `echo-100B, 1 caller${note}: p50 of the bare loop with encoding/json`,
+      value: ratio(results, "p50", host, "bare-json", "echo-100B", 1),
+      most: 1.1,
+    },
+  ]);
   return [
     ...goals,
     {
@@ -49,30 +59,17 @@ function loopGoals(results: Results): Goal[] {
       value: ratio(results, "rate", "rootbridge-sonic", "bare-json", "echo-2KB", 64),
       least: 1.5,
     },
-    {
-      what: "echo-100B, 64 callers, without polling: calls/s of the bare loop with encoding/json",
-      value: ratio(results, "rate", WAITING, "bare-json", "echo-100B", 64),
-      least: 0.95,
-    },
-    {
-      what: "echo-100B, 1 caller: p50 of the bare loop with encoding/json",
-      value: ratio(results, "p50", "rootbridge", "bare-json", "echo-100B", 1),
-      most: 1.1,
-    },
-    {
-      what: "echo-100B, 1 caller, without polling: p50 of the bare loop with encoding/json",
-      value: ratio(results, "p50", WAITING, "bare-json", "echo-100B", 1),
-      most: 1.1,
-    },
   ];
 }
 
 function peerGoals(results: Results): Goal[] {
-  return PEERS.map(([work, peer, least]) => ({
-    what: `${work}, 64 callers: calls/s of ${peer}`,
-    value: ratio(results, "rate", "rootbridge", peer, work, 64),
-    least,
-  }));
+  return HOSTS.flatMap(({ host, note }) =>
+    PEERS.map(([work, peer, least]) => ({
+      what: `${work}, 64 callers${note}: calls/s of ${peer}`,
+      value: ratio(results, "rate", host, peer, work, 64),
+      least,
+    })),
+  );
 }
 
 function latencyGoals(results: Results): Goal[] {
@@ -143,11 +140,28 @@ function msgpackGoals(results: Results): Goal[] {
 function costGoals(results: Results): Goal[] {
   const { idle, cold } = results;
   const start = (name: string) => median(cold.find((c) => c.contender === name)?.millis ?? []);
-  const own = (callers: number) =>
-    typical(cellOf(results, "rootbridge", "bytes-100B", callers), "allocs") -
-    typical(cellOf(results, "bare", "bytes-100B", callers), "allocs");
+  const allocs = (name: string, work: string) => typical(cellOf(results, name, work, 64), "allocs");
+  const beyond = (name: string, other: string, work: string) =>
+    allocs(name, work) - allocs(other, work);
   return [
-    { what: "Go allocations per call beyond the result's own", value: own(64), most: 4 },
+    {
+      what: "bytes-100B: Go allocations per call beyond the bare loop's",
+      value: beyond("rootbridge", "bare", "bytes-100B"),
+      most: 4,
+      unit: "more",
+    },
+    {
+      what: "echo-100B: Go allocations per call beyond those of the bare loop with encoding/json",
+      value: beyond("rootbridge", "bare-json", "echo-100B"),
+      most: 4,
+      unit: "more",
+    },
+    {
+      what: "echo-100B: Go allocations per call with 8 workers beyond those with one",
+      value: beyond("rootbridge-8-workers", "rootbridge", "echo-100B"),
+      most: 0.5,
+      unit: "more",
+    },
     {
       what: "start to first answer of an empty node",
       value: start("rootbridge") / start("node -e 0"),

@@ -61,6 +61,7 @@ function cellTables({ cells }: Results): string[] {
     "p99.9 µs",
     "Go µs",
     "Node µs",
+    "both µs",
     "allocations",
     "Go MB",
     "Node MB",
@@ -75,9 +76,11 @@ function cellRow(cell: Cell): string[] {
     cell.contender,
     significant(typical(cell, "rate")),
     `${spread.toFixed(0)} %`,
-    ...(["p50", "p99", "p999", "goCPU", "nodeCPU", "allocs"] as const).map((f) =>
+    ...(["p50", "p99", "p999", "goCPU", "nodeCPU"] as const).map((f) =>
       significant(typical(cell, f)),
     ),
+    significant(median(cell.rounds.map(({ goCPU, nodeCPU }) => goCPU + nodeCPU))),
+    significant(typical(cell, "allocs")),
     ...(["goPeak", "nodePeak"] as const).map((f) => (typical(cell, f) / 1e6).toFixed(0)),
   ];
 }
