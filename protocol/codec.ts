@@ -138,8 +138,8 @@ function decodeMsgpack(payload: Uint8Array, root: string): unknown {
   const loaded = loadedPacker();
   try {
     assertWellFormed(payload);
-    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-    return indexOf(bytes, "__proto__") >= 0 ? unpackProtoKeys(payload) : loaded.unpack(payload);
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length); // msgpackr makes bytes of its input's class
+    return indexOf(bytes, "__proto__") >= 0 ? unpackProtoKeys(bytes) : loaded.unpack(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
     throw new CodecError(`${root} is not MessagePack (${payload.length} bytes): ${reason}`, {
