@@ -40,7 +40,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	start := time.Now()
-	if s.habit.polls && start.Sub(s.waited) < longestRun+s.limit && mayPoll(s.most) {
+	if s.habit.polls && start.Sub(s.waited) < longestRun && mayPoll(s.most) {
 		n := s.poll(p, start)
 		donePolling()
 		s.habit.polled(n > 0)
