@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,14 +73,22 @@ func TestABreakpointInLegacyCodeWorksThroughItsSourceMapAndIsNotTakenForAHang(t 
 	}
 }
 
-func TestTheInspectorListensOnAGivenPortAndAReplacementOnAFreeOne(t *testing.T) {
-	t.Parallel()
+// freeAddress was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	syscall.ForkLock.RLock() // a program that another test is about to start would go on listening for a moment
+	defer syscall.ForkLock.RUnlock()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func TestTheInspectorListensOnAGivenPortAndAReplacementOnAFreeOne(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
 	host := start(t, mapped(t), inspected, with(func(o *rootbridge.Options) { o.Inspect = address }))
 	if got := host.Stats().Workers[0].Inspector; !strings.HasPrefix(got, "ws://"+address+"/") {
 		t.Errorf("it listens at %s, expected %s", got, address)

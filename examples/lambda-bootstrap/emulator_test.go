@@ -125,6 +125,8 @@ func freeAddresses(t *testing.T) [2]string {
 	t.Helper()
 	// Not 127.0.0.1, whose free ports others on this machine may take before the emulator does.
 	host := fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+	syscall.ForkLock.RLock() // a program that another test is about to start would go on listening for a moment
+	defer syscall.ForkLock.RUnlock()
 	first, second := listen(t, host), listen(t, host)
 	defer first.Close()
 	defer second.Close()

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -115,6 +116,8 @@ func TestThePagesClientsWorkAfterAPauseLongerThanTheIdleTimeout(t *testing.T) {
 // freePort is one that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
+	syscall.ForkLock.RLock() // a program that another test is about to start would go on listening for a moment
+	defer syscall.ForkLock.RUnlock()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
