@@ -1,34 +1,53 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeFrame, Kind } from "../../protocol/frame.ts";
-import { encodeCall } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
 
 const MIB = 2 ** 20;
-const ASK = encodeFrame({ kind: Kind.Stats });
-/** A call that keeps the loop busy for 100 ms. */
-const BLOCK = encodeFrame({
-  kind: Kind.Call,
-  id: 1_000,
-  meta: encodeCall({ method: "block" }),
-  payload: Buffer.from("100"),
-});
+const BLOCK_MS = 300;
+
+/** The loop's time as Node has it, in milliseconds. */
+interface LoopTime {
+  active: number;
+  idle: number;
+}
 
 test("stats say how much of the time since the last ones, or since ready, the loop was busy", async (t) => {
   const source = `
     export const block = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
     export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    block(600);`;
+    block(${BLOCK_MS});
+    const look = () => performance.eventLoopUtilization();
+    const loaded = look();
+    export const looks = () => [loaded, look()];`;
   const peer = await Peer.start(t, { source });
-  await peer.call("wait", 300);
-  const idle = (await peer.stats()).elu ?? 1;
-  assert.ok(idle >= 0 && idle < 0.6, `${idle}`);
-  peer.sendBytes(Buffer.concat([ASK, BLOCK, ASK])); // read at once: between the two is nothing but work
-  await peer.until(() => peer.allStats.length === 3, "both stats come");
-  const busy = peer.allStats[2]?.elu ?? 0;
-  assert.ok(busy > 0.9 && busy <= 1, `${busy}`);
+  const looks = async () => (await peer.call("looks")) as [LoopTime, LoopTime];
+  let from = await looks();
+  for (const work of ["wait", "block"]) {
+    await peer.call(work, BLOCK_MS);
+    const [, before] = await looks();
+    const { elu } = await peer.stats();
+    const [, after] = await looks();
+    assertWithin(elu, from, [before, after]);
+    from = [before, after];
+  }
   await peer.goaway();
 });
+
+/**
+ * Asserts on utilization between two moments that each lie between two looks. A busy machine makes the looks
+ * differ and the bounds wide, and never wrong.
+ */
+function assertWithin(
+  elu: number | undefined,
+  from: [LoopTime, LoopTime],
+  to: [LoopTime, LoopTime],
+): void {
+  const least = { active: to[0].active - from[1].active, idle: to[0].idle - from[1].idle };
+  const most = { active: to[1].active - from[0].active, idle: to[1].idle - from[0].idle };
+  const low = least.active / (least.active + most.idle);
+  const high = most.active / (most.active + least.idle);
+  assert.ok(elu !== undefined && elu >= low && elu <= high, `${low} to ${high}, not ${elu}`);
+}
 
 test("stats count bytes: of the heap and its limit, outside of it, and of the process", async (t) => {
   const source = `
