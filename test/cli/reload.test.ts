@@ -172,7 +172,7 @@ describe("rootbridge worker --watch", { concurrency: 3 }, () => {
     const releases = deployFirst(t);
     const session = new Session(t, releases, ["--watch"]);
     assert.equal(await session.ask("version"), 1);
-    writeFileSync(join(releases.folder(1), "version.js"), "module.exports = 7;");
+    releases.change(1, "version.js", "module.exports = 7;");
     await session.untilVersion(7);
     await session.end(releases);
   });
@@ -182,7 +182,7 @@ describe("rootbridge worker --watch", { concurrency: 3 }, () => {
     const command = [process.execPath, cli, "worker", releases.entry, "--watch"];
     const host = await startHost(t, { command: [...command, "--node", testNode] });
     const seen = join(releases.folder(1), ".seen");
-    writeFileSync(join(releases.folder(1), "version.js"), "module.exports = 7;");
+    releases.change(1, "version.js", "module.exports = 7;");
     await until(() => existsSync(seen), "the worker was told");
     await host.call("version");
   });

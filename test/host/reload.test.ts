@@ -403,7 +403,7 @@ describe("a reload without any worker", { concurrency: 3 }, () => {
 
   test("does not wait for a worker of the old code that does not load", async (t) => {
     const { releases, host } = await startRelease(t, { bootTimeout: 60_000 });
-    writeFileSync(join(releases.folder(1), "version.js"), endless);
+    releases.change(1, "version.js", endless);
     const dead = host.call("die").catch(() => undefined);
     await Promise.all([dead, host.call("die").catch(() => undefined)]);
     await until(() => releases.pids().length >= 3, "a worker loads the broken files");

@@ -52,6 +52,14 @@ export class Releases {
     writeFileSync(join(folder, "index.js"), code(this.loads, extra));
   }
 
+  /** Changes one file of a release, which is there as a whole or as it was before, for whoever loads it meanwhile. */
+  change(version: number, name: string, text: string): void {
+    const file = join(this.folder(version), name);
+    const part = this.path(`part-${++this.#swaps}`);
+    writeFileSync(part, text);
+    renameSync(part, file);
+  }
+
   /** Leads `current` to a release, at one blow. */
   point(version: number): void {
     const link = join(this.#folder, `link-${++this.#swaps}`);

@@ -223,9 +223,14 @@ func (s *sidecar) await(text string) {
 
 func (s *sidecar) path(name string) string { return filepath.Join(s.dir, name) }
 
+// write makes a file, which is there as a whole or as it was before, for whoever loads it meanwhile.
 func (s *sidecar) write(name, text string) string {
 	s.t.Helper()
-	if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+	part := s.path(name + ".part")
+	if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(part, s.path(name)); err != nil {
 		s.t.Fatal(err)
 	}
 	return s.path(name)
