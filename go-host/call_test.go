@@ -137,6 +137,36 @@ func TestBytesAreTheirCallersForGood(t *testing.T) {
 	}
 }
 
+func TestABufferHasBytesAppendedAndItsMemoryUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []rootbridge.Codec{rootbridge.JSON, rootbridge.MsgPack} {
+		host := start(t, `export const fill = ([size, byte]) => Buffer.alloc(size, byte); export const echo = (v) => v;
+			export const fail = () => { throw new Error('no'); }; export const nothing = () => {};`, with(func(o *rootbridge.Options) { o.Codec = codec }))
+		out := bytes.NewBuffer(make([]byte, 0, 200_000))
+		memory := &out.AvailableBuffer()[:1][0]
+		for i, size := range []int{100_000, 0, 1, 4_096, 4_097, 65_536, 65_537, 100_000} {
+			out.Reset()
+			out.WriteString("before")
+			if err := host.Call(t.Context(), "fill", []int{size, i}, out); err != nil {
+				t.Fatal(err)
+			}
+			if want := "before" + strings.Repeat(string(rune(i)), size); out.String() != want {
+				t.Errorf("%s: %d bytes came as %d others", codec, len(want), out.Len())
+			}
+		}
+		if memory != &out.Bytes()[0] {
+			t.Errorf("%s: the last bytes are in other memory than those before", codec)
+		}
+		out.Reset()
+		for _, method := range []string{"echo", "fail", "nothing"} {
+			_ = host.Call(t.Context(), method, json.RawMessage(`{"a": 1}`), out)
+		}
+		if want := `{"a":1}`; codec == rootbridge.JSON && out.String() != want {
+			t.Errorf("a value, an error and nothing came as %q", out.String())
+		}
+	}
+}
+
 func TestNestedNamesInstancesAndTheDefaultAreMethods(t *testing.T) {
 	t.Parallel()
 	host := start(t, shop)

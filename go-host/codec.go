@@ -116,13 +116,16 @@ func encodeJSON(in any) (payload, error) {
 }
 
 // decode stores a result in out: any pointer, or nil to drop it. *[]byte, *json.RawMessage and *Encoded take the payload
-// itself. It reports whether the payload's memory is no longer the caller's.
+// itself, *bytes.Buffer a copy. It reports whether the payload's memory is no longer the caller's.
 func decode(encoded []byte, encoding frame.Encoding, out any, library JSONLibrary) (kept bool, err error) {
 	defer func() { err = orPanic(err, recover()) }()
 	switch target := out.(type) {
 	case *[]byte:
 		*target = frame.Keep(encoded)
 		return true, nil
+	case *bytes.Buffer:
+		_, _ = target.Write(encoded) // never fails
+		return false, nil
 	case *Encoded:
 		*target = encodedAs(frame.Keep(encoded), encoding)
 		return true, nil

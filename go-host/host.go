@@ -123,8 +123,9 @@ func (h *Host) abort() {
 // Call calls an exported function with in and stores its result in out, a pointer, or nil to drop the result.
 //
 // in may be anything that the codec encodes; []byte arrives as a Buffer, json.RawMessage is sent as it is, Args is a list
-// of arguments, and nil means no argument. An out of type *[]byte gets the result's bytes undecoded, whatever they are;
-// *json.RawMessage gets JSON. Encoded passes both on, and says in which codec they are.
+// of arguments, and nil means no argument. An out of type *[]byte gets the result's bytes undecoded, whatever they are, in memory
+// of their own; *bytes.Buffer has them appended, so that its memory can be used again after Reset; *json.RawMessage gets JSON.
+// Encoded passes both on, and says in which codec they are.
 //
 // The context's deadline and cancellation end the call for the caller at once; the function sees them as
 // currentCall().signal. method, trace id and traceparent have room for 16,000 bytes together.

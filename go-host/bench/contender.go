@@ -29,6 +29,7 @@ type maker struct {
 var makers = []maker{
 	{"rootbridge", startRootbridge(defaults), all, true},
 	{"rootbridge-waits", startRootbridge(withoutPolling), echoOnly, false},
+	{"rootbridge-fresh", startFreshRootbridge, bytesOnly, false},
 	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
 	{"rootbridge-2-workers", startRootbridge(withWorkers(2)), all, true},

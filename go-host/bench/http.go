@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 )
 
 // httpPeer is node:http on a unix socket behind net/http, with a connection kept open for each caller.
@@ -14,6 +15,7 @@ type httpPeer struct {
 	*node
 	library library
 	client  *http.Client
+	answers [][]byte // a caller's own, used again
 }
 
 func startHTTP(library library) func(context.Context, int) (contender, error) {
@@ -29,11 +31,11 @@ func startHTTP(library library) func(context.Context, int) (contender, error) {
 			MaxIdleConns: callers, MaxIdleConnsPerHost: callers, DisableCompression: true,
 			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
 		}
-		return &httpPeer{n, library, &http.Client{Transport: transport}}, nil
+		return &httpPeer{n, library, &http.Client{Transport: transport}, make([][]byte, callers)}, nil
 	}
 }
 
-func (p *httpPeer) Call(ctx context.Context, _ int, method string, in, out any) error {
+func (p *httpPeer) Call(ctx context.Context, caller int, method string, in, out any) error {
 	text, err := p.library.encode(in)
 	if err != nil {
 		return err
@@ -48,7 +50,7 @@ func (p *httpPeer) Call(ctx context.Context, _ int, method string, in, out any) 
 		return err
 	}
 	defer response.Body.Close()
-	answer := make([]byte, response.ContentLength)
+	answer := p.room(caller, int(response.ContentLength))
 	if _, err := io.ReadFull(response.Body, answer); err != nil {
 		return err
 	}
@@ -57,6 +59,12 @@ func (p *httpPeer) Call(ctx context.Context, _ int, method string, in, out any) 
 		return fmt.Errorf("%s: %s", response.Status, answer)
 	}
 	return p.library.decode(answer, out)
+}
+
+// room returns a caller's memory.
+func (p *httpPeer) room(caller, size int) []byte {
+	p.answers[caller] = slices.Grow(p.answers[caller][:0], size)
+	return p.answers[caller][:size]
 }
 
 func mediaType(in any) string {

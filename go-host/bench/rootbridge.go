@@ -1,25 +1,42 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 
 	"rootbridge"
 )
 
-// bridge is Rootbridge with default options, but for Workers and Concurrency and what a variant changes.
-type bridge struct{ *rootbridge.Host }
+// bridge is Rootbridge with default options, but for Workers and Concurrency and what a variant changes. Bytes are read into
+// the caller's memory of the call before.
+type bridge struct {
+	freshBridge
+	answers []bytes.Buffer // a caller's own
+}
 
 func startRootbridge(variant func(*rootbridge.Options)) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		options := rootbridge.Options{
-			Entry: built("work.mjs"), Workers: 1, Concurrency: callers,
-			Logger: slog.New(slog.DiscardHandler),
-		}
-		variant(&options)
-		host, err := rootbridge.Start(ctx, options)
-		return &bridge{host}, err
+		host, err := startHost(ctx, callers, variant)
+		return &bridge{freshBridge{host}, make([]bytes.Buffer, callers)}, err
 	}
+}
+
+// freshBridge gives all results memory of their own.
+type freshBridge struct{ *rootbridge.Host }
+
+func startFreshRootbridge(ctx context.Context, callers int) (contender, error) {
+	host, err := startHost(ctx, callers, defaults)
+	return &freshBridge{host}, err
+}
+
+func startHost(ctx context.Context, callers int, variant func(*rootbridge.Options)) (*rootbridge.Host, error) {
+	options := rootbridge.Options{
+		Entry: built("work.mjs"), Workers: 1, Concurrency: callers,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	variant(&options)
+	return rootbridge.Start(ctx, options)
 }
 
 func defaults(*rootbridge.Options) {}
@@ -36,11 +53,23 @@ func withSonic(o *rootbridge.Options) {
 	o.JSON = rootbridge.JSONLibrary{Marshal: sonicJSON.Marshal, Unmarshal: sonicJSON.Unmarshal}
 }
 
-func (b *bridge) Call(ctx context.Context, _ int, method string, in, out any) error {
+func (b *bridge) Call(ctx context.Context, caller int, method string, in, out any) error {
+	target, wantsBytes := out.(*[]byte)
+	if !wantsBytes {
+		return b.Host.Call(ctx, method, in, out)
+	}
+	answer := &b.answers[caller]
+	answer.Reset()
+	err := b.Host.Call(ctx, method, in, answer)
+	*target = answer.Bytes()
+	return err
+}
+
+func (b *freshBridge) Call(ctx context.Context, _ int, method string, in, out any) error {
 	return b.Host.Call(ctx, method, in, out)
 }
 
-func (b *bridge) PIDs() []int {
+func (b *freshBridge) PIDs() []int {
 	workers := b.Stats().Workers
 	pids := make([]int, 0, len(workers))
 	for _, w := range workers {

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 )
 
 // readSize is the room for one read: several hundred small frames, as much as a default pipe holds.
 const readSize = 64 << 10
-
-// pooledSize is the capacity of the payload buffers that are used again. Larger payloads get a buffer of their own.
-const pooledSize = 4 << 10
 
 // helloStart is how many bytes show the start of a hello: magic, version (any: Next reports a foreign one) and kind.
 const helloStart = 5
@@ -58,7 +54,7 @@ func (r *Reader) Next() (Frame, error) {
 	if frame.Meta, err = r.takeMeta(header.MetaLength); err != nil {
 		return Frame{}, err
 	}
-	frame.Payload, err = r.takePayload(header)
+	frame.Payload, err = r.takePayload(header.PayloadLength)
 	return frame, err
 }
 
@@ -154,15 +150,9 @@ func (r *Reader) takeMeta(n int) ([]byte, error) {
 	return meta, r.takeInto(meta)
 }
 
-func (r *Reader) takePayload(h Header) ([]byte, error) {
-	n := h.PayloadLength
-	switch {
-	case n == 0:
+func (r *Reader) takePayload(n int) ([]byte, error) {
+	if n == 0 {
 		return nil, nil
-	case h.Kind == Reply && h.Encoding == Raw && n <= r.end-r.start: // it will be kept
-		payload := append([]byte(nil), r.buffer[r.start:r.start+n]...) // which clears no memory before
-		r.start += n
-		return payload[:n:n], nil
 	}
 	payload := newPayload(n)
 	return payload, r.takeInto(payload)
@@ -182,30 +172,4 @@ func (r *Reader) takeInto(dst []byte) error {
 		return err
 	}
 	return nil
-}
-
-var payloads = sync.Pool{New: func() any { return new([pooledSize]byte) }}
-
-func newPayload(n int) []byte {
-	if n > pooledSize {
-		return make([]byte, n)
-	}
-	return payloads.Get().(*[pooledSize]byte)[:n] //nolint:errcheck // the pool holds nothing else
-}
-
-// Keep returns the same bytes for whoever may keep them for long: a buffer that is used again is given back.
-func Keep(payload []byte) []byte {
-	if cap(payload) != pooledSize {
-		return payload
-	}
-	own := append(make([]byte, 0, len(payload)), payload...)
-	Recycle(payload)
-	return own
-}
-
-// Recycle gives a payload of Next back. Nothing may refer to it any more.
-func Recycle(payload []byte) {
-	if cap(payload) == pooledSize {
-		payloads.Put((*[pooledSize]byte)(payload[:pooledSize]))
-	}
 }

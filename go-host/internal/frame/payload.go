@@ -1,0 +1,46 @@
+package frame
+
+import "sync"
+
+// Sizes in bytes of the buffers for payloads that are used again. A larger payload has a buffer of its own.
+const (
+	smallSize = 4 << 10
+	largeSize = 64 << 10
+)
+
+var (
+	small = sync.Pool{New: func() any { return new([smallSize]byte) }}
+	large = sync.Pool{New: func() any { return new([largeSize]byte) }}
+)
+
+// newPayload returns room for n bytes, which hold anything.
+func newPayload(n int) []byte {
+	switch {
+	case n <= smallSize:
+		return small.Get().(*[smallSize]byte)[:n] //nolint:errcheck // the pool holds nothing else
+	case n <= largeSize:
+		return large.Get().(*[largeSize]byte)[:n] //nolint:errcheck // as above
+	default:
+		return make([]byte, n)
+	}
+}
+
+// Keep returns the same bytes for whoever may keep them for long: a buffer that is used again is given back.
+func Keep(payload []byte) []byte {
+	if cap(payload) != smallSize && cap(payload) != largeSize {
+		return payload
+	}
+	own := append([]byte(nil), payload...) // which clears no memory before
+	Recycle(payload)
+	return own[:len(own):len(own)]
+}
+
+// Recycle gives a payload of Next back. Nothing may refer to it any more.
+func Recycle(payload []byte) {
+	switch cap(payload) {
+	case smallSize:
+		small.Put((*[smallSize]byte)(payload[:smallSize]))
+	case largeSize:
+		large.Put((*[largeSize]byte)(payload[:largeSize]))
+	}
+}
