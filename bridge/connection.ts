@@ -39,7 +39,7 @@ const FIRST_STEP = 4;
 const LONGEST_STEP = 16;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
-/** Frames both ways. Whoever owns the input feeds read() and end(). */
+/** Frames both ways. Whoever owns the input feeds read() or filled(), and end(). */
 export class Connection {
   /** When the frames of this step came, in epoch milliseconds: one look at the clock for all. */
   arrival = 0;
@@ -80,6 +80,20 @@ export class Connection {
     this.#reader.feed(chunk);
     this.#stepSize = this.#isReading ? Number.POSITIVE_INFINITY : FIRST_STEP;
     this.#step();
+  }
+
+  /** Where to read what comes next, in place of memory to read(). */
+  room(): Uint8Array | undefined {
+    return this.#reader.room();
+  }
+
+  /** Takes what was read into a room(), which never ends a frame. */
+  filled(room: Uint8Array, size: number): void {
+    try {
+      this.#reader.filled(room, size);
+    } catch (error) {
+      this.#broken(error);
+    }
   }
 
   /** True while a step is under way, or the next is to come. */

@@ -8,6 +8,10 @@ import { apply, Buffer, fstatSync, Socket } from "./intrinsics.ts";
 export interface InputHandlers {
   /** Bytes that came; valid only during the call. */
   onChunk(chunk: Uint8Array): void;
+  /** Where to read the next bytes, if not into the memory of all others. */
+  room(): Uint8Array | undefined;
+  /** Bytes that were read into such a room. */
+  onFilled(room: Uint8Array, size: number): void;
   /** The other side is gone. Called once. */
   onEnd(): void;
 }
@@ -56,7 +60,7 @@ function isSocketLike(descriptor: number): boolean {
   return stat.isFIFO() || stat.isSocket();
 }
 
-/** A pipe or socket, read into one reused buffer without the stream machinery. */
+/** A pipe or socket, read into one reused buffer, or where the bytes are to stay, without the stream machinery. */
 function openSocket(descriptor: number, handlers: InputHandlers, end: () => void): net.Socket {
   const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   const options = {
@@ -64,9 +68,10 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
     readable: true,
     writable: false,
     onread: {
-      buffer,
-      callback: (size: number): boolean => {
-        handlers.onChunk(viewOf(buffer, 0, size));
+      buffer: (): Uint8Array => handlers.room() ?? buffer,
+      callback: (size: number, room: Uint8Array): boolean => {
+        if (room === buffer) handlers.onChunk(viewOf(buffer, 0, size));
+        else handlers.onFilled(room, size);
         return true;
       },
     },

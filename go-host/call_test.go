@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,7 +125,7 @@ func TestResultsFillWhateverTheyAreDecodedInto(t *testing.T) {
 func TestBytesAreTheirCallersForGood(t *testing.T) {
 	t.Parallel()
 	host := start(t, `export const fill = ([size, byte]) => Buffer.alloc(size, byte);`)
-	sizes := []int{1, 100, 2_000, 4_095, 4_096, 4_097, 70_000, 300_000}
+	sizes := []int{1, 100, 2_000, 4_095, 4_096, 4_097, 65_536, 65_537, 600_000, 1 << 20, 1<<20 + 1}
 	var kept [][]byte
 	for i := range 5 * len(sizes) {
 		kept = append(kept, call[[]byte](t, host, "fill", []int{sizes[i%len(sizes)], i}))
@@ -135,6 +136,44 @@ func TestBytesAreTheirCallersForGood(t *testing.T) {
 			t.Errorf("result %d of %d bytes has become another", i, len(want))
 		}
 	}
+}
+
+// A large argument is lent to the writer, which may be in the middle of it when the caller leaves.
+func TestAnArgumentIsItsCallersAgainWhenTheCallHasEndedHowever(t *testing.T) {
+	t.Parallel()
+	host := start(t, `
+		let mixed = 0;
+		export const look = (bytes) => {
+			if (!bytes.equals(Buffer.alloc(bytes.length, bytes[0]))) mixed += 1;
+			return bytes.length;
+		};
+		export const count = () => mixed;`, with(func(o *rootbridge.Options) { o.Concurrency = 16 }))
+	var callers sync.WaitGroup
+	var left, answered atomic.Int32
+	for caller := range 16 {
+		callers.Go(func() {
+			argument := make([]byte, 700_000)
+			for round := range 12 {
+				for i := range argument {
+					argument[i] = byte(caller*16 + round)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				stop := time.AfterFunc(time.Duration((caller*7+round*5)%40)*time.Millisecond, cancel)
+				if err := host.Call(ctx, "look", argument, nil); err == nil {
+					answered.Add(1)
+				} else {
+					left.Add(1)
+				}
+				stop.Stop()
+				cancel()
+			}
+		})
+	}
+	callers.Wait()
+	if got := call[int](t, host, "count", nil); got != 0 {
+		t.Errorf("%d arguments had something of others in them", got)
+	}
+	t.Logf("%d calls were left, %d answered", left.Load(), answered.Load())
 }
 
 func TestABufferHasBytesAppendedAndItsMemoryUsedAgain(t *testing.T) {

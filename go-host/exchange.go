@@ -168,6 +168,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 		if sent = err == nil; sent {
 			reply.comesFrom(slot.Resource)
 			err = slot.Resource.await(ctx, call)
+			call.Reclaim()
 		}
 		switch {
 		case err == nil:

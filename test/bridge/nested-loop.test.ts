@@ -50,6 +50,27 @@ for (const before of [0, 3, 4, 20]) {
   });
 }
 
+test("a large argument stays as it is while its function turns the event loop and more large ones come", async (t) => {
+  const peer = await Peer.start(t, "calls/nested.js");
+  const file = join(temporaryFolder(t), "go on");
+  const argument = Buffer.alloc(3_000_000, 1);
+  argument.write(`${file}\0`);
+  const sent = (id: number, method: string, payload: Uint8Array) =>
+    peer.send({
+      kind: Kind.Call,
+      id,
+      encoding: Encoding.Raw,
+      meta: encodeCall({ method }),
+      payload,
+    });
+  sent(1, "keep", argument);
+  for (let id = 2; id < 6; id++) sent(id, "size", Buffer.alloc(3_000_000 + id, id));
+  for (let id = 2; id < 6; id++) assert.equal((await peer.answer(id)).value, 3_000_000 + id);
+  writeFileSync(file, "");
+  peer.send({ kind: Kind.Ping }); // turns the loop once more
+  assert.equal((await peer.answer(1)).value, true);
+});
+
 function texts(what: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${what} ${i} ${"x".repeat(200)}`);
 }

@@ -120,6 +120,49 @@ test("a large payload that came in pieces is in memory of its own, which the rea
   assert.deepEqual(payloadBytes, filled(7));
 });
 
+test("any large frames read the same where they are read into the reader's own memory", () => {
+  let rooms = 0;
+  const size = fc.integer({ min: 2 * LARGE, max: 3 * LARGE });
+  const payload = size.map((length) => Uint8Array.from({ length }, (_, i) => (length + i) % 251));
+  const some = fc.oneof(frame, frameOf(payload));
+  fc.assert(
+    fc.property(fc.array(some, { maxLength: 6 }), largePieces, (frames, lengths) => {
+      const read: Frame[] = [];
+      const reader = new FrameReader({ maxPayload: 3 * LARGE });
+      const stream = Buffer.concat(frames.map(encodeFrame));
+      for (const piece of cut(stream, lengths)) {
+        const room = reader.room();
+        const size = Math.min(room?.length ?? 0, piece.length);
+        if (room) {
+          room.set(piece.subarray(0, size));
+          reader.filled(room, size);
+          assert.equal(reader.next(), undefined);
+          rooms += 1;
+        }
+        feed(reader, piece.subarray(size), (one) => read.push(copy(one)));
+      }
+      reader.end();
+      assert.deepEqual(read, frames.map(copy));
+    }),
+  );
+  assert.ok(rooms > 0);
+});
+
+test("bytes in other memory than was given last break the framing", () => {
+  for (const wrong of ["used", "old", "foreign"] as const) {
+    const reader = new FrameReader({ maxPayload: 3 * LARGE });
+    const bytes = encodeFrame({ kind: Kind.Call, id: 1, payload: Buffer.alloc(3 * LARGE) });
+    feed(reader, bytes.subarray(0, 100));
+    const room = reader.room() ?? assert.fail("no room");
+    assert.equal(room.length, 3 * LARGE - 84 - 1);
+    if (wrong === "used") reader.filled(room, 10);
+    if (wrong === "old") reader.room();
+    const other = wrong === "foreign" ? new Uint8Array(room) : room;
+    assert.throws(() => reader.filled(other, 10), FrameError);
+    assert.equal(reader.room(), undefined);
+  }
+});
+
 function filled(byte: number): Buffer {
   return Buffer.alloc(LARGE, byte);
 }

@@ -39,7 +39,7 @@ type Signal uint8
 const (
 	// Settled: the answer is there, or the connection has ended.
 	Settled Signal = iota + 1
-	// Expired: the deadline has passed, and the call was abandoned. It must not be touched again.
+	// Expired: the deadline has passed, and the call was abandoned. It must not be touched again but by Reclaim.
 	Expired
 )
 
@@ -68,6 +68,7 @@ type Call struct {
 	offset    uint64 // of its frame among all bytes written; law: Conn.mu
 	abandoned bool   // nobody waits any more; law: Conn.mu
 	lingers   bool   // and Quiet does nevertheless; law: Conn.mu
+	loan      *loan  // set by Send
 }
 
 var calls = sync.Pool{New: func() any { return &Call{Done: make(chan Signal, 1)} }}
@@ -85,6 +86,14 @@ func (c *Call) Recycle() {
 
 // Sent tells whether the call got an id, so that the worker may have seen it.
 func (c *Call) Sent() bool { return c.id != 0 }
+
+// Reclaim makes the payload of a call that was sent its caller's again, whatever has become of the call: also when it was
+// abandoned.
+func (c *Call) Reclaim() {
+	if c.loan != nil {
+		c.loan.reclaim()
+	}
+}
 
 // Abandoned tells, once the call has settled, whether nobody waited for it any more.
 func (c *Call) Abandoned() bool { return c.abandoned }
@@ -269,8 +278,8 @@ func isAfter(id, last uint32) bool {
 	return id != last && (id-last)&frame.MaxCallID < frame.MaxCallID/2
 }
 
-// Send gives the call an id and writes its frame. When Send returns nil the call will settle. meta and payload may be
-// used again when Send has returned. The caller has checked meta's length.
+// Send gives the call an id and writes its frame. When Send returns nil the call will settle. meta may be used again when Send
+// has returned, payload when Reclaim has. The caller has checked meta's length.
 func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) error {
 	if len(payload) > c.maxPayload {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), c.maxPayload)
@@ -285,7 +294,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 	c.waiting++
 	call.offset = c.out.queued
 	c.watchLocked(call)
-	c.out.writeAndUnlock(frame.Header{
+	call.loan = c.out.writeAndUnlock(frame.Header{
 		Kind: frame.Call, Encoding: encoding, ID: call.id, MetaLength: len(meta), PayloadLength: len(payload),
 	}, meta, payload, c.waiting)
 	return nil
@@ -312,7 +321,7 @@ func (c *Conn) nextIDLocked() uint32 {
 
 // Abandon says that nobody waits for the call any more, for a reason of the protocol's (a code), and tells the worker.
 // It returns false when the call has settled in the meantime: then Done delivers at once. After true the call must not
-// be touched again.
+// be touched again but by Reclaim.
 func (c *Conn) Abandon(call *Call, reason string) bool {
 	c.mu.Lock()
 	if c.calls.get(call.id) != call {

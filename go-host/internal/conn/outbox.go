@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"bytes"
 	"io"
 	"runtime"
 	"sync"
@@ -30,13 +29,13 @@ type outbox struct {
 	sink       sink
 	unwritable func(error)
 
-	large    [][]byte // pieces of frames that wait before gathered: a large payload, and what came before it
-	gathered []byte   // frames that wait for the writer
-	pongs    int      // among them
-	queued   uint64   // bytes so far of frames that were gathered or written
-	taken    uint64   // of those, the bytes that a writer has begun with, or may have
-	spare    []byte   // the buffer that the writer is using, or used last
-	flushing bool     // somebody is the writer
+	large    []turn // what waits before gathered: large payloads, and the frames between them
+	gathered []byte // frames that wait for the writer
+	pongs    int    // among them
+	queued   uint64 // bytes so far of frames that were gathered or written
+	taken    uint64 // of those, the bytes that a writer has begun with, or may have
+	spare    []byte // the buffer that the writer is using, or used last
+	flushing bool   // somebody is the writer
 	closed   bool
 }
 
@@ -45,25 +44,32 @@ type sink interface {
 	// tryWrite writes what the pipe takes without waiting.
 	tryWrite(p []byte) (int, error)
 	io.Writer
+	// writeLoan writes what is left of a loan, waiting for the pipe, and reads no caller's memory while it waits.
+	writeLoan(l *loan) error
+}
+
+// turn is what is written next: gathered frames, or a large payload. With neither there is nothing to write.
+type turn struct {
+	frames []byte
+	loan   *loan
 }
 
 // writeAndUnlock writes a frame, or leaves it to the current writer, and unlocks mu. waiting is the number of calls that
-// somebody waits for. Afterwards meta and payload may be used again.
-func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiting int) {
+// somebody waits for. Afterwards meta may be used again, and payload unless it was lent: then once the loan is reclaimed.
+func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiting int) *loan {
 	if o.closed {
 		o.mu.Unlock()
-		return
+		return nil
 	}
 	o.queued += uint64(frame.HeaderSize + len(meta) + len(payload))
 	o.gathered = append(frame.AppendHeader(o.gathered, header), meta...)
 	if len(payload) >= uncopied {
-		o.writeLargeAndUnlock(payload)
-		return
+		return o.lendAndUnlock(newLoan(payload))
 	}
 	if o.flushing {
 		o.gathered = append(o.gathered, payload...)
 		o.mu.Unlock()
-		return
+		return nil
 	}
 	o.flushing = true
 	o.gathered = append(o.gathered, payload...)
@@ -72,95 +78,101 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 		runtime.Gosched()
 	}
 	o.flush(o.next())
+	return nil
 }
 
-// writeLargeAndUnlock does not copy the payload, whose head is gathered, among others: to make room for many of them again and
-// again would cost far more than to write them. One that has to wait is copied by itself, as its owner may change it.
-func (o *outbox) writeLargeAndUnlock(payload []byte) {
+// lendAndUnlock does not copy the payload, whose head is gathered, among others: to make room for many of them again and again
+// would cost far more than to write them.
+func (o *outbox) lendAndUnlock(payload *loan) *loan {
 	if o.flushing {
-		o.large = append(o.large, o.gathered, bytes.Clone(payload))
+		o.large = append(o.large, turn{frames: o.gathered}, turn{loan: payload})
 		o.gathered = nil
 		o.mu.Unlock()
-		return
+		return payload
 	}
 	o.flushing = true
 	head := o.takeLocked()
-	o.taken = o.queued
+	o.taken -= payload.size
+	o.large = append(o.large, turn{loan: payload})
 	o.mu.Unlock()
-	o.flushPair(head, payload)
+	o.flush(head)
+	return payload
 }
 
-// flushPair writes a frame whose payload is too large to be copied without need.
-func (o *outbox) flushPair(head, payload []byte) {
-	n, err := o.sink.tryWrite(head)
-	if err == nil && n == len(head) {
-		head = nil
-		n, err = o.sink.tryWrite(payload)
-		payload = payload[n:]
-	} else {
-		head = head[n:]
-	}
-	switch {
-	case err != nil:
-		o.fail(err)
-	case len(head)+len(payload) > 0:
-		go o.drain(append(append([]byte(nil), head...), payload...))
-	default:
-		o.flush(o.next())
-	}
-}
-
-// flush writes frames, then whatever has gathered, until nothing is left, the pipe is full, or it has done enough.
-func (o *outbox) flush(frames []byte) {
+// flush writes what is next, then whatever has gathered, until nothing is left, the pipe is full, or it has done enough.
+func (o *outbox) flush(t turn) {
 	for range maxRounds {
-		if frames == nil {
+		if t.isEmpty() {
 			return
 		}
-		n, err := o.sink.tryWrite(frames)
+		rest, err := o.try(t)
 		if err != nil {
 			o.fail(err)
 			return
 		}
-		if n < len(frames) {
-			go o.drain(frames[n:])
+		if !rest.isEmpty() {
+			go o.drain(rest)
 			return
 		}
-		frames = o.next()
+		t = o.next()
 	}
-	go o.drain(frames)
+	go o.drain(t)
 }
 
 // drain is flush for a pipe that is full: it waits for the worker to read. It ends at the latest when the pipe is closed.
-func (o *outbox) drain(frames []byte) {
-	for frames != nil {
-		if _, err := o.sink.Write(frames); err != nil {
+func (o *outbox) drain(t turn) {
+	for !t.isEmpty() {
+		if err := o.write(t); err != nil {
 			o.fail(err)
 			return
 		}
-		frames = o.next()
+		t = o.next()
 	}
 }
 
-// next takes what has gathered. With nothing there it ends the writer's turn and returns nil.
-func (o *outbox) next() []byte {
+// try writes what the pipe takes without waiting, and returns the rest.
+func (o *outbox) try(t turn) (rest turn, err error) {
+	if t.loan == nil {
+		n, err := o.sink.tryWrite(t.frames)
+		return turn{frames: t.frames[n:]}, err
+	}
+	done, err := t.loan.write(o.sink.tryWrite)
+	if done {
+		return turn{}, err
+	}
+	return t, err
+}
+
+func (o *outbox) write(t turn) error {
+	if t.loan != nil {
+		return o.sink.writeLoan(t.loan)
+	}
+	_, err := o.sink.Write(t.frames)
+	return err
+}
+
+func (t turn) isEmpty() bool { return len(t.frames) == 0 && t.loan == nil }
+
+// next takes what has gathered. With nothing there it ends the writer's turn.
+func (o *outbox) next() turn {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.large)+len(o.gathered) == 0 || o.closed {
 		o.flushing = false
-		return nil
+		return turn{}
 	}
 	return o.takeLocked()
 }
 
 // takeLocked returns the first of what waits, which is the writer's until it takes again.
-func (o *outbox) takeLocked() []byte {
+func (o *outbox) takeLocked() turn {
 	o.pongs = 0 // the worker reads
 	if len(o.large) > 0 {
-		piece := o.large[0]
-		o.large[0] = nil
+		t := o.large[0]
+		o.large[0] = turn{}
 		o.large = o.large[1:]
-		o.taken += uint64(len(piece))
-		return piece
+		o.taken += t.size()
+		return t
 	}
 	frames := o.gathered
 	o.taken = o.queued
@@ -168,7 +180,14 @@ func (o *outbox) takeLocked() []byte {
 	if cap(frames) > keptBuffer {
 		o.spare = nil
 	}
-	return frames
+	return turn{frames: frames}
+}
+
+func (t turn) size() uint64 {
+	if t.loan != nil {
+		return t.loan.size
+	}
+	return uint64(len(t.frames))
 }
 
 func (o *outbox) fail(err error) {
@@ -183,5 +202,10 @@ func (o *outbox) fail(err error) {
 
 func (o *outbox) closeLocked() {
 	o.closed = true
+	for _, t := range o.large {
+		if t.loan != nil {
+			t.loan.cancel()
+		}
+	}
 	o.large, o.gathered, o.spare = nil, nil, nil
 }

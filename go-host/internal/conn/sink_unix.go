@@ -45,20 +45,35 @@ func (s *pipeSink) tryWrite(p []byte) (int, error) {
 	return s.n, s.err
 }
 
+func (s *pipeSink) writeLoan(l *loan) error {
+	var failed error
+	err := s.raw.Write(func(fd uintptr) bool {
+		done, err := l.write(func(p []byte) (int, error) { return writeAll(fd, p) })
+		failed = err
+		return done || err != nil
+	})
+	return errors.Join(err, failed)
+}
+
 // writeOnce always returns true: the runtime must not wait for the pipe here.
 func (s *pipeSink) writeOnce(fd uintptr) bool {
-	for s.n < len(s.p) {
-		n, err := syscall.Write(int(fd), s.p[s.n:])
+	s.n, s.err = writeAll(fd, s.p)
+	return true
+}
+
+// writeAll writes until the pipe is full.
+func writeAll(fd uintptr, p []byte) (written int, err error) {
+	for written < len(p) {
+		n, err := syscall.Write(int(fd), p[written:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
 		case errors.Is(err, syscall.EAGAIN):
-			return true
+			return written, nil
 		case err != nil:
-			s.err = err
-			return true
+			return written, err
 		}
-		s.n += n
+		written += n
 	}
-	return true
+	return written, nil
 }

@@ -1,0 +1,45 @@
+package conn
+
+import (
+	"bytes"
+	"sync"
+)
+
+// loan is what the writer has not written yet of a large payload whose memory is a caller's.
+//
+// Law: mu guards both fields, and is held while the memory is read: for a write that does not wait, and so never for long.
+type loan struct {
+	size uint64 // of the whole, never changed
+
+	mu    sync.Mutex
+	bytes []byte
+	own   bool // the memory is no caller's
+}
+
+func newLoan(payload []byte) *loan { return &loan{size: uint64(len(payload)), bytes: payload} }
+
+// reclaim ends the loan: what is not written is copied, and the caller's memory is not read any more.
+func (l *loan) reclaim() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.own {
+		l.bytes = bytes.Clone(l.bytes)
+		l.own = true
+	}
+}
+
+// cancel is for a loan that will not be written any more.
+func (l *loan) cancel() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytes = nil
+}
+
+// write has more of it written, and tells whether that was the last.
+func (l *loan) write(try func([]byte) (int, error)) (done bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := try(l.bytes)
+	l.bytes = l.bytes[n:]
+	return len(l.bytes) == 0, err
+}
