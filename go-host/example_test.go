@@ -1,6 +1,7 @@
 package rootbridge_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,27 @@ func Example() {
 	err = host.Call(ctx, "total", cart{Items: []item{{2.5, 2}, {1, 3}}}, &total)
 	fmt.Println(total, err)
 	// Output: 8 <nil>
+}
+
+// Bytes of one result after the other are in the same memory.
+func ExampleHost_Call_buffer() {
+	ctx := context.Background()
+	host, err := rootbridge.Start(ctx, rootbridge.Options{Source: `export const page = (name) => Buffer.from('Hello ' + name);`})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer host.Close()
+
+	var page bytes.Buffer
+	for _, name := range []string{"Ada", "Grace"} {
+		page.Reset()
+		err := host.Call(ctx, "page", name, &page)
+		fmt.Println(page.String(), err)
+	}
+	// Output:
+	// Hello Ada <nil>
+	// Hello Grace <nil>
 }
 
 func ExampleFunc() {

@@ -7,7 +7,7 @@ import (
 
 // loan is what the writer has not written yet of a large payload whose memory is a caller's.
 //
-// Law: mu guards both fields, and is held while the memory is read: for a write that does not wait, and so never for long.
+// Law: mu guards bytes and own, and is held while the memory is read: for a write that does not wait, and so never for long.
 type loan struct {
 	size uint64 // of the whole, never changed
 
