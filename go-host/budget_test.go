@@ -76,7 +76,7 @@ func TestACallThatHasNoChanceIsRefusedBeforeItsArgumentIsEncoded(t *testing.T) {
 	t.Parallel()
 	host := start(t, busy, with(func(o *rootbridge.Options) { o.Concurrency, o.QueueLimit = 1, -1 }))
 	var done sync.WaitGroup
-	done.Go(func() { call[string](t, host, "sleep", 500) })
+	done.Go(func() { call[string](t, host, "sleep", 2_000) })
 	eventually(t, "the worker is full", func() bool { return host.Stats().InFlight == 1 })
 	in := unencodable{new(atomic.Bool)}
 	expectCode(t, host.Call(t.Context(), "echo", in, nil), rootbridge.CodeOverloaded, "Options.QueueLimit")

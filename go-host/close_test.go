@@ -16,7 +16,7 @@ func TestCloseLetsCallsInFlightFinish(t *testing.T) {
 	host := start(t, busy)
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "sleep", 200); got != "slept" {
+		if got := call[string](t, host, "sleep", 1_500); got != "slept" {
 			t.Errorf("got %q", got)
 		}
 	})

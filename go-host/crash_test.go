@@ -135,7 +135,7 @@ func TestCallsBesideAnUncaughtExceptionMayFinishAndLaterOnesAreNotItsVictims(t *
 	var done sync.WaitGroup
 	for range 10 {
 		done.Go(func() {
-			if got := call[string](t, host, "sleep", 150); got != "slept" {
+			if got := call[string](t, host, "sleep", 500); got != "slept" {
 				t.Errorf("a neighbour got %q", got)
 			}
 		})

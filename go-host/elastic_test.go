@@ -81,7 +81,7 @@ func TestWithoutHeartbeatsThereAreFewerWorkersAfterIdlenessToo(t *testing.T) {
 	host := start(t, busy, elastic, with(func(o *rootbridge.Options) { o.Heartbeat = -1 }))
 	var done sync.WaitGroup
 	for range 6 {
-		done.Go(func() { call[string](t, host, "sleep", 500) })
+		done.Go(func() { call[string](t, host, "sleep", 2_000) })
 	}
 	eventually(t, "there are more workers", func() bool { return host.Stats().Ready > 1 })
 	done.Wait()

@@ -63,7 +63,7 @@ func TestAWorkerThatIsStoppedForAMomentLosesNoCall(t *testing.T) {
 	host := start(t, busy, quick, with(func(o *rootbridge.Options) { o.KillGrace = long }))
 	pid := call[int](t, host, "pid", nil)
 	var done sync.WaitGroup
-	done.Go(func() { call[string](t, host, "sleep", 100) })
+	done.Go(func() { call[string](t, host, "sleep", 1_500) })
 	eventually(t, "the call runs", func() bool { return host.Stats().InFlight == 1 })
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
 	done.Go(func() { call[int](t, host, "echo", 1) })
@@ -81,7 +81,7 @@ func TestAWorkerThatStaysStoppedIsReplacedAndMayStillFinishItsCalls(t *testing.T
 	pid := call[int](t, host, "pid", nil)
 	var done sync.WaitGroup
 	done.Go(func() {
-		if got := call[string](t, host, "sleep", 300); got != "slept" {
+		if got := call[string](t, host, "sleep", 1_500); got != "slept" {
 			t.Errorf("got %q", got)
 		}
 	})

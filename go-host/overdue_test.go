@@ -242,7 +242,9 @@ func TestCallsThatNeverReachedAStuckWorkerGoToAnother(t *testing.T) {
 
 func TestALateReplyStaysCountedOnceWhenItsWorkerLeaves(t *testing.T) {
 	t.Parallel()
-	host := start(t, busy)
+	host := start(t, `
+		import { currentCall } from 'rootbridge';
+		export const late = () => new Promise((resolve) => currentCall().signal.addEventListener('abort', () => resolve('late')));`)
 	ctx, stop := context.WithCancel(t.Context())
 	var looking sync.WaitGroup
 	looking.Go(func() {
@@ -255,7 +257,7 @@ func TestALateReplyStaysCountedOnceWhenItsWorkerLeaves(t *testing.T) {
 		}
 	})
 	for i := range uint64(5) {
-		_ = overdue(t, host, "sleep", 20, 5*time.Millisecond)
+		_ = overdue(t, host, "late", nil, 5*time.Millisecond)
 		eventually(t, "the late answer was dropped", func() bool { return host.Stats().LateReplies == i+1 })
 		if err := host.Reload(t.Context()); err != nil {
 			t.Fatal(err)
@@ -277,7 +279,7 @@ func TestBeyondTheQueueCallsAreRefusedAndWaitersTimeOut(t *testing.T) {
 		o.Concurrency, o.QueueLimit, o.QueueTimeout = 1, 1, 200*time.Millisecond
 	}))
 	var done sync.WaitGroup
-	done.Go(func() { call[string](t, host, "sleep", 600) })
+	done.Go(func() { call[string](t, host, "sleep", 3_000) })
 	eventually(t, "the worker is busy", func() bool { return host.Stats().InFlight == 1 })
 	done.Go(func() {
 		expectCode(t, host.Call(t.Context(), "echo", 1, nil), rootbridge.CodeQueueTimeout, "200ms", "Options.QueueTimeout")

@@ -219,14 +219,14 @@ func TestACallThatOutlivesTheDrainIsCutOffAndHearsWhy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	entry := writeFile(t, dir, "index.js", versioned(1))
-	host := start(t, entry, with(func(o *rootbridge.Options) { o.DrainTimeout = 300 * time.Millisecond }))
+	host := start(t, entry, with(func(o *rootbridge.Options) { o.DrainTimeout = 3 * time.Second }))
 	var done sync.WaitGroup
 	done.Go(func() {
 		err := host.Call(t.Context(), "sleep", 30_000, nil)
 		expectCode(t, err, rootbridge.CodeWorkerCrashed, "reload", "Options.DrainTimeout", "may have run")
 	})
 	done.Go(func() {
-		if got := call[int](t, host, "sleep", 200); got != 1 {
+		if got := call[int](t, host, "sleep", 1_000); got != 1 {
 			t.Errorf("a call that ends in time got %d", got)
 		}
 	})
