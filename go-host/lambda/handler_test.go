@@ -112,10 +112,10 @@ func TestWhatIsStreamedIsBytesToThoseWhoInvoke(t *testing.T) {
 func TestAClientThatDoesNotReadItsAnswerIsCutOffAndASlowHandlerIsNot(t *testing.T) {
 	t.Parallel()
 	const module = `export const large = async () => {
-		await new Promise((resolve) => setTimeout(resolve, 300));
+		await new Promise((resolve) => setTimeout(resolve, 1500));
 		return { statusCode: 200, body: 'a'.repeat(6_000_000) };
 	};`
-	handler := lambda.Handler(start(t, module), "large", lambda.WriteTimeout(200*time.Millisecond))
+	handler := lambda.Handler(start(t, module), "large", lambda.WriteTimeout(time.Second))
 	ended := make(chan struct{})
 	server := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r)

@@ -145,8 +145,8 @@ func TestASlowClientHoldsNoWorkerAndIsDroppedInTime(t *testing.T) {
 
 func TestAHandlerMayTakeLongerThanItsRequestMay(t *testing.T) {
 	t.Parallel()
-	host := start(t, `export const late = async () => { await new Promise((resolve) => setTimeout(resolve, 600)); return 'late'; }`)
-	server := listen(t, lambda.Handler(host, "late"), func(s *http.Server) { s.ReadTimeout = 200 * time.Millisecond })
+	host := start(t, `export const late = async () => { await new Promise((resolve) => setTimeout(resolve, 1500)); return 'late'; }`)
+	server := listen(t, lambda.Handler(host, "late"), func(s *http.Server) { s.ReadTimeout = time.Second })
 	for _, body := range []string{"", "body"} {
 		if got := do(t, server, http.MethodPost, "/", body); got.StatusCode != http.StatusOK || got.body != "late" {
 			t.Errorf("%d %q", got.StatusCode, got.body)
