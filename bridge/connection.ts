@@ -8,6 +8,7 @@ import {
   MAX_ERROR,
 } from "../protocol/frame.ts";
 import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
+import { sizeOf } from "../protocol/methods.ts";
 import { keepingCall } from "./current-call.ts";
 import type { Input } from "./input.ts";
 import { afterMicrotasks, Buffer, epochNow, min, nextTick } from "./intrinsics.ts";
@@ -39,7 +40,7 @@ const FIRST_STEP = 4;
 const LONGEST_STEP = 16;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
-/** Frames both ways. Whoever owns the input feeds read() or filled(), and end(). */
+/** Frames both ways. Whoever owns the input feeds read() and end(). */
 export class Connection {
   /** When the frames of this step came, in epoch milliseconds: one look at the clock for all. */
   arrival = 0;
@@ -80,20 +81,6 @@ export class Connection {
     this.#reader.feed(chunk);
     this.#stepSize = this.#isReading ? Number.POSITIVE_INFINITY : FIRST_STEP;
     this.#step();
-  }
-
-  /** Where to read what comes next, in place of memory to read(). */
-  room(): Uint8Array | undefined {
-    return this.#reader.room();
-  }
-
-  /** Takes what was read into a room(), which never ends a frame. */
-  filled(room: Uint8Array, size: number): void {
-    try {
-      this.#reader.filled(room, size);
-    } catch (error) {
-      this.#broken(error);
-    }
   }
 
   /** True while a step is under way, or the next is to come. */
@@ -146,11 +133,23 @@ export class Connection {
 
   #nextFrame(): FrameInPlace | undefined {
     try {
-      return this.#reader.next();
+      return this.#reader.next() ?? (this.#readOn() ? this.#reader.next() : undefined);
     } catch (error) {
       this.#broken(error);
       return undefined;
     }
+  }
+
+  /**
+   * Reads what is there of a large payload to where it is to stay, not by way of the memory for all input. All that was read before
+   * is in the reader, so the order stays. Returns true if the payload is whole.
+   */
+  #readOn(): boolean {
+    const room = this.#reader.room();
+    if (!room) return false;
+    const size = this.#input.readNow(room);
+    this.#reader.filled(size);
+    return size === sizeOf(room);
   }
 
   /** Says that the input has ended. Frames that are not read yet are whole for all that is known, and nobody waits for them. */

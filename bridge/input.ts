@@ -1,17 +1,14 @@
 import { close, createReadStream, open, read } from "node:fs";
 import type net from "node:net";
 import { isatty, ReadStream as TtyReadStream } from "node:tty";
-import { viewOf } from "../protocol/methods.ts";
-import { apply, Buffer, fstatSync, Socket } from "./intrinsics.ts";
+import { FrameError } from "../protocol/frame.ts";
+import { sizeOf, viewOf } from "../protocol/methods.ts";
+import { apply, Buffer, fstatSync, nativeProcess, readSync, Socket } from "./intrinsics.ts";
 
 /** What an Input tells. */
 export interface InputHandlers {
   /** Bytes that came; valid only during the call. */
   onChunk(chunk: Uint8Array): void;
-  /** Where to read the next bytes, if not into the memory of all others. */
-  room(): Uint8Array | undefined;
-  /** Bytes that were read into such a room. */
-  onFilled(room: Uint8Array, size: number): void;
   /** The other side is gone. Called once. */
   onEnd(): void;
 }
@@ -23,6 +20,8 @@ const READ_SIZE = 262_144;
 
 /** Reads a descriptor through the event loop, from construction on. */
 export class Input {
+  /** Of a pipe or socket that is read without waiting. */
+  readonly #descriptor: number | undefined;
   readonly #stream: net.Socket | NodeJS.ReadableStream;
   #ended = false;
 
@@ -32,9 +31,26 @@ export class Input {
       this.#ended = true;
       handlers.onEnd();
     };
-    this.#stream = isSocketLike(descriptor)
+    const isSocket = isSocketLike(descriptor);
+    this.#stream = isSocket
       ? openSocket(descriptor, handlers, end)
       : openStream(descriptor, handlers, end);
+    // On Windows it would wait.
+    if (isSocket && nativeProcess.platform !== "win32") this.#descriptor = descriptor;
+  }
+
+  /**
+   * Reads what is there already, without waiting, and returns how many bytes that were; 0 also where something is wrong, which
+   * the event loop will find. Throws a FrameError where bytes may have been lost.
+   */
+  readNow(room: Uint8Array): number {
+    if (this.#descriptor === undefined) return 0;
+    try {
+      return readSync(this.#descriptor, room, 0, sizeOf(room), null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== undefined) return 0;
+      throw new FrameError("the input could not be read, and may lack a part", { cause: error });
+    }
   }
 
   /** Lets the event loop end although this is open, or not. */
@@ -60,7 +76,7 @@ function isSocketLike(descriptor: number): boolean {
   return stat.isFIFO() || stat.isSocket();
 }
 
-/** A pipe or socket, read into one reused buffer, or where the bytes are to stay, without the stream machinery. */
+/** A pipe or socket, read into one reused buffer without the stream machinery. */
 function openSocket(descriptor: number, handlers: InputHandlers, end: () => void): net.Socket {
   const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   const options = {
@@ -68,10 +84,9 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
     readable: true,
     writable: false,
     onread: {
-      buffer: (): Uint8Array => handlers.room() ?? buffer,
-      callback: (size: number, room: Uint8Array): boolean => {
-        if (room === buffer) handlers.onChunk(viewOf(buffer, 0, size));
-        else handlers.onFilled(room, size);
+      buffer,
+      callback: (size: number): boolean => {
+        handlers.onChunk(viewOf(buffer, 0, size));
         return true;
       },
     },

@@ -36,6 +36,7 @@ export const isModuleNamespaceObject: typeof types.isModuleNamespaceObject =
 
 export const closeSync: typeof fs.closeSync = fs.closeSync;
 export const fstatSync: typeof fs.fstatSync = fs.fstatSync;
+export const readSync: typeof fs.readSync = fs.readSync;
 export const openSync: typeof fs.openSync = fs.openSync;
 export const writeSync: typeof fs.writeSync = fs.writeSync;
 

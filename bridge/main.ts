@@ -10,8 +10,6 @@ import { takeStdio } from "./stdio.ts";
 /** What reads the input: chosen by its first byte. */
 interface Mode {
   read(chunk: Uint8Array): void;
-  room?(): Uint8Array | undefined;
-  filled?(room: Uint8Array, size: number): void;
   end(): void;
 }
 
@@ -47,8 +45,6 @@ function main(): void {
       }
       mode.read(chunk);
     },
-    room: () => mode?.room?.(),
-    onFilled: (room, size) => mode?.filled?.(room, size),
     onEnd: () => (mode ? mode.end() : refuse("nothing came on stdin")),
   });
 }

@@ -108,16 +108,6 @@ export class Session {
     this.#connection.read(chunk);
   }
 
-  /** Where to read what comes next, in place of memory to read(). */
-  room(): Uint8Array | undefined {
-    return this.#connection.room();
-  }
-
-  /** Takes what was read into a room(). */
-  filled(room: Uint8Array, size: number): void {
-    this.#connection.filled(room, size);
-  }
-
   /** The input has ended: the host is gone. */
   end(): void {
     this.#connection.end();

@@ -116,7 +116,8 @@ func encodeJSON(in any) (payload, error) {
 }
 
 // decode stores a result in out: any pointer, or nil to drop it. *[]byte, *json.RawMessage and *Encoded take the payload
-// itself, *bytes.Buffer a copy. It reports whether the payload's memory is no longer the caller's.
+// itself, *bytes.Buffer a copy. It reports whether the payload's memory is no longer the caller's,
+// which is not known after an error.
 func decode(encoded []byte, encoding frame.Encoding, out any, library JSONLibrary) (kept bool, err error) {
 	defer func() { err = orPanic(err, recover()) }()
 	switch target := out.(type) {

@@ -209,11 +209,11 @@ func (h *Host) take(answer *conn.Call, out any) *Error {
 		return &Error{Code: CodeProtocolError, Message: fmt.Sprintf("the worker sent a result of the encoding %s, which the host did not offer; the function ran", answer.Encoding)}
 	}
 	kept, err := decode(answer.Payload, answer.Encoding, out, h.options.JSON)
+	if err != nil { // which may refer to the payload
+		return &Error{Code: CodeUnencodableResult, Message: fmt.Sprintf("the result (%s) can't be decoded into %T: %v", answer.Encoding, out, err), err: err}
+	}
 	if !kept {
 		frame.Recycle(answer.Payload)
-	}
-	if err != nil {
-		return &Error{Code: CodeUnencodableResult, Message: fmt.Sprintf("the result (%s) can't be decoded into %T: %v", answer.Encoding, out, err), err: err}
 	}
 	return nil
 }

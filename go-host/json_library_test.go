@@ -1,9 +1,12 @@
 package rootbridge_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"rootbridge"
@@ -71,4 +74,57 @@ func TestHalfAJSONLibraryIsRefused(t *testing.T) {
 	if rootbridge.CodeOf(err) != rootbridge.CodeInvalidArgument || !strings.Contains(err.Error(), "Options.JSON") {
 		t.Errorf("got %v", err)
 	}
+}
+
+type touchy struct{}
+
+func (*touchy) UnmarshalJSON([]byte) error { panic("touchy") }
+
+func TestAPanicOfAJSONLibraryMixesUpNoResults(t *testing.T) {
+	t.Parallel()
+	host := start(t, `export const echo = (v) => v; export const fill = ([size, byte]) => Buffer.alloc(size, byte);`, with(func(o *rootbridge.Options) {
+		o.Concurrency = 16
+		o.JSON = rootbridge.JSONLibrary{Marshal: json.Marshal, Unmarshal: json.Unmarshal}
+	}))
+	for range 5 {
+		for range 8 {
+			expectCode(t, host.Call(t.Context(), "echo", "x", new(touchy)), rootbridge.CodeUnencodableResult, "touchy")
+		}
+		var callers sync.WaitGroup
+		for caller := range 16 {
+			callers.Go(func() {
+				for range 20 {
+					got := call[[]byte](t, host, "fill", []int{3_000, caller})
+					if want := bytes.Repeat([]byte{byte(caller)}, 3_000); !bytes.Equal(got, want) {
+						t.Errorf("caller %d got another's result", caller)
+					}
+				}
+			})
+		}
+		callers.Wait()
+	}
+}
+
+// unreadable is an error that refers to the text it is about.
+type unreadable struct{ text []byte }
+
+func (e unreadable) Error() string { return "can't read " + string(e.text) }
+
+type picky struct{}
+
+func (*picky) UnmarshalJSON(text []byte) error { return unreadable{text} }
+
+func TestAnErrorOfATypeThatDecodesItselfIsAboutItsOwnResult(t *testing.T) {
+	t.Parallel()
+	host := start(t, `export const echo = (v) => v;`, with(func(o *rootbridge.Options) { o.Concurrency = 32 }))
+	var callers sync.WaitGroup
+	for caller := range 32 {
+		callers.Go(func() {
+			for i := range 100 {
+				text := fmt.Sprintf("caller %d, call %d", caller, i)
+				expectCode(t, host.Call(t.Context(), "echo", text, new(picky)), rootbridge.CodeUnencodableResult, text)
+			}
+		})
+	}
+	callers.Wait()
 }

@@ -188,8 +188,6 @@ export class FrameReader {
   /** The payload of `#frame`, of which `#bodyLength` bytes have come. */
   #body: Uint8Array | undefined;
   #bodyLength = 0;
-  /** What is read into next, a part of the body. */
-  #bodyRoom: Uint8Array | undefined;
   #closed = false;
   readonly #frame = new FrameInPlace();
   #metaSize = 0;
@@ -207,24 +205,15 @@ export class FrameReader {
     if (offset < sizeOf(chunk)) this.#keep(offset === 0 ? chunk : viewOf(chunk, offset));
   }
 
-  /**
-   * Where to read what comes next, in place of memory to feed: into a large payload, or nowhere. The payload's last byte is left
-   * to feed, so that nobody who gets it has memory that is still read into.
-   */
+  /** What is missing of a large payload, for whoever can read what comes next into it at once, in place of feeding it. */
   room(): Uint8Array | undefined {
-    this.#bodyRoom = undefined;
-    const missing = this.#payloadSize - 1 - this.#bodyLength;
+    const missing = this.#payloadSize - this.#bodyLength;
     if (!this.#body || this.#closed || this.#start < this.#end || missing < LARGE) return undefined;
-    this.#bodyRoom = viewOf(this.#body, this.#bodyLength, this.#payloadSize - 1);
-    return this.#bodyRoom;
+    return viewOf(this.#body, this.#bodyLength);
   }
 
-  /** Takes `size` bytes that were read into the room given last. Throws a FrameError for any other, as nobody knows what it holds. */
-  filled(room: Uint8Array, size: number): void {
-    if (this.#closed) return;
-    if (room !== this.#bodyRoom)
-      this.#fail("expected bytes in the memory given last, they are in another");
-    this.#bodyRoom = undefined;
+  /** Says that so many bytes have been read into the room. */
+  filled(size: number): void {
     this.#bodyLength += size;
   }
 

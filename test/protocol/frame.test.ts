@@ -135,8 +135,7 @@ test("any large frames read the same where they are read into the reader's own m
         const size = Math.min(room?.length ?? 0, piece.length);
         if (room) {
           room.set(piece.subarray(0, size));
-          reader.filled(room, size);
-          assert.equal(reader.next(), undefined);
+          reader.filled(size);
           rooms += 1;
         }
         feed(reader, piece.subarray(size), (one) => read.push(copy(one)));
@@ -146,21 +145,6 @@ test("any large frames read the same where they are read into the reader's own m
     }),
   );
   assert.ok(rooms > 0);
-});
-
-test("bytes in other memory than was given last break the framing", () => {
-  for (const wrong of ["used", "old", "foreign"] as const) {
-    const reader = new FrameReader({ maxPayload: 3 * LARGE });
-    const bytes = encodeFrame({ kind: Kind.Call, id: 1, payload: Buffer.alloc(3 * LARGE) });
-    feed(reader, bytes.subarray(0, 100));
-    const room = reader.room() ?? assert.fail("no room");
-    assert.equal(room.length, 3 * LARGE - 84 - 1);
-    if (wrong === "used") reader.filled(room, 10);
-    if (wrong === "old") reader.room();
-    const other = wrong === "foreign" ? new Uint8Array(room) : room;
-    assert.throws(() => reader.filled(other, 10), FrameError);
-    assert.equal(reader.room(), undefined);
-  }
 });
 
 function filled(byte: number): Buffer {

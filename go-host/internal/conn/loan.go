@@ -7,7 +7,7 @@ import (
 
 // loan is what the writer has not written yet of a large payload whose memory is a caller's.
 //
-// Law: mu guards bytes and own, and is held while the memory is read: for a write that does not wait, and so never for long.
+// Law: mu guards bytes and own, and is held while the memory is read: for a write of a step that does not wait.
 type loan struct {
 	size uint64 // of the whole, never changed
 
@@ -35,11 +35,22 @@ func (l *loan) cancel() {
 	l.bytes = nil
 }
 
-// write has more of it written, and tells whether that was the last.
+// step is the most that is written while mu is held, in bytes, so that a caller who leaves waits no longer than for that.
+const step = 1 << 20
+
+// write has it written until try takes less than it is given, and tells whether nothing is left.
 func (l *loan) write(try func([]byte) (int, error)) (done bool, err error) {
+	for isFull := false; !isFull && !done && err == nil; {
+		done, isFull, err = l.writeStep(try)
+	}
+	return done, err
+}
+
+func (l *loan) writeStep(try func([]byte) (int, error)) (done, isFull bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, err := try(l.bytes)
+	part := l.bytes[:min(len(l.bytes), step)]
+	n, err := try(part)
 	l.bytes = l.bytes[n:]
-	return len(l.bytes) == 0, err
+	return len(l.bytes) == 0, n < len(part), err
 }

@@ -1,19 +1,20 @@
 package frame
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+)
 
-// Sizes in bytes of the buffers for payloads that are used again: what is in the processor's cache already, or at least in
-// memory, is faster than what is new. A larger payload has a buffer of its own.
+// Sizes in bytes of the buffers for payloads that are used again: memory that was used a moment ago is faster than new memory.
+// They are the powers of two from small to largest. A larger payload has a buffer of its own.
 const (
-	smallSize  = 4 << 10
-	mediumSize = 64 << 10
-	largeSize  = 1 << 20
+	smallSize   = 4 << 10
+	largestSize = 1 << 20
 )
 
 var (
 	small  = sync.Pool{New: func() any { return new([smallSize]byte) }}
-	medium = sync.Pool{New: func() any { return new([mediumSize]byte) }}
-	large  = sync.Pool{New: func() any { return new([largeSize]byte) }}
+	larger [9]sync.Pool // of *[]byte, by classOf
 )
 
 // newPayload returns room for n bytes, which hold anything.
@@ -21,18 +22,22 @@ func newPayload(n int) []byte {
 	switch {
 	case n <= smallSize:
 		return small.Get().(*[smallSize]byte)[:n] //nolint:errcheck // the pool holds nothing else
-	case n <= mediumSize:
-		return medium.Get().(*[mediumSize]byte)[:n] //nolint:errcheck // as above
-	case n <= largeSize:
-		return large.Get().(*[largeSize]byte)[:n] //nolint:errcheck // as above
-	default:
+	case n > largestSize:
 		return make([]byte, n)
 	}
+	class := classOf(n)
+	if buffer, ok := larger[class].Get().(*[]byte); ok {
+		return (*buffer)[:n]
+	}
+	return make([]byte, n, smallSize<<class)
 }
+
+// classOf is how often smallSize has to be doubled for n bytes to fit.
+func classOf(n int) int { return bits.Len(uint(n-1)) - bits.Len(uint(smallSize-1)) }
 
 // Keep returns the same bytes for whoever may keep them for long: a buffer that is used again is given back.
 func Keep(payload []byte) []byte {
-	if size := cap(payload); size != smallSize && size != mediumSize && size != largeSize {
+	if size := cap(payload); size == 0 || size > largestSize {
 		return payload
 	}
 	own := append([]byte(nil), payload...) // which clears no memory before
@@ -40,14 +45,13 @@ func Keep(payload []byte) []byte {
 	return own[:len(own):len(own)]
 }
 
-// Recycle gives a payload of Next back. Nothing may refer to it any more.
+// Recycle gives a payload of Next back, once. Nothing may refer to it any more.
 func Recycle(payload []byte) {
-	switch cap(payload) {
-	case smallSize:
+	switch size := cap(payload); {
+	case size == smallSize:
 		small.Put((*[smallSize]byte)(payload[:smallSize]))
-	case mediumSize:
-		medium.Put((*[mediumSize]byte)(payload[:mediumSize]))
-	case largeSize:
-		large.Put((*[largeSize]byte)(payload[:largeSize]))
+	case size > smallSize && size <= largestSize:
+		payload = payload[:size]
+		larger[classOf(size)].Put(&payload)
 	}
 }
