@@ -36,8 +36,8 @@ export const isModuleNamespaceObject: typeof types.isModuleNamespaceObject =
 
 export const closeSync: typeof fs.closeSync = fs.closeSync;
 export const fstatSync: typeof fs.fstatSync = fs.fstatSync;
-export const readSync: typeof fs.readSync = fs.readSync;
 export const openSync: typeof fs.openSync = fs.openSync;
+export const readSync: typeof fs.readSync = fs.readSync;
 export const writeSync: typeof fs.writeSync = fs.writeSync;
 
 export const setTimeout: typeof timers.setTimeout = timers.setTimeout;

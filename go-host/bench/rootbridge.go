@@ -56,7 +56,7 @@ func withSonic(o *rootbridge.Options) {
 func (b *bridge) Call(ctx context.Context, caller int, method string, in, out any) error {
 	target, wantsBytes := out.(*[]byte)
 	if !wantsBytes {
-		return b.Host.Call(ctx, method, in, out)
+		return b.freshBridge.Call(ctx, caller, method, in, out)
 	}
 	answer := &b.answers[caller]
 	answer.Reset()

@@ -112,7 +112,7 @@ func TestWhatIsStreamedIsBytesToThoseWhoInvoke(t *testing.T) {
 func TestAClientThatDoesNotReadItsAnswerIsCutOffAndASlowHandlerIsNot(t *testing.T) {
 	t.Parallel()
 	const module = `export const large = async () => {
-		await new Promise((resolve) => setTimeout(resolve, 1500));
+		await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than an answer may be written
 		return { statusCode: 200, body: 'a'.repeat(6_000_000) };
 	};`
 	handler := lambda.Handler(start(t, module), "large", lambda.WriteTimeout(time.Second))

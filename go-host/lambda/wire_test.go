@@ -145,6 +145,7 @@ func TestASlowClientHoldsNoWorkerAndIsDroppedInTime(t *testing.T) {
 
 func TestAHandlerMayTakeLongerThanItsRequestMay(t *testing.T) {
 	t.Parallel()
+	// It answers after the time that its request may take to be read.
 	host := start(t, `export const late = async () => { await new Promise((resolve) => setTimeout(resolve, 1500)); return 'late'; }`)
 	server := listen(t, lambda.Handler(host, "late"), func(s *http.Server) { s.ReadTimeout = time.Second })
 	for _, body := range []string{"", "body"} {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Host, Options, Reply } from "../../src/index.ts";
@@ -391,8 +391,7 @@ const endless = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);";
 describe("a reload without any worker", { concurrency: 3 }, () => {
   test("puts one into the place of one that can't be started", async (t) => {
     const { releases, host } = await startRelease(t, { workers: 1 });
-    const index = join(releases.folder(1), "index.js");
-    writeFileSync(index, "throw new Error('broken in place')");
+    releases.change(1, "index.js", "throw new Error('broken in place')");
     await failure(host.call("die"), "worker_crashed");
     await failure(host.call("version"), "worker_unavailable");
     releases.write(1);

@@ -44,12 +44,11 @@ export class Releases {
 
   /** Writes the files of a release. */
   write(version: number, extra = ""): void {
-    const folder = this.folder(version);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "package.json"), "{}");
-    writeFileSync(join(folder, "version.js"), `module.exports = ${version};`);
-    writeFileSync(join(folder, "lazy.js"), `module.exports = ${version};`);
-    writeFileSync(join(folder, "index.js"), code(this.loads, extra));
+    mkdirSync(this.folder(version), { recursive: true });
+    this.change(version, "package.json", "{}");
+    this.change(version, "version.js", `module.exports = ${version};`);
+    this.change(version, "lazy.js", `module.exports = ${version};`);
+    this.change(version, "index.js", code(this.loads, extra));
   }
 
   /** Changes one file of a release, which is there as a whole or as it was before, for whoever loads it meanwhile. */

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -309,53 +308,6 @@ func TestCallersDoNotWaitForAWorkerThatDoesNotRead(t *testing.T) {
 		if want := bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)]); f.ID != uint32(i+1) || !bytes.Equal(f.Payload, want) {
 			t.Fatalf("frame %d: id %d, %d bytes", i, f.ID, len(f.Payload))
 		}
-	}
-}
-
-func TestLargePayloadsThatWaitAreNotCopiedUntilTheyAreReclaimed(t *testing.T) {
-	p := newPeer(t)
-	payload := make([]byte, 1<<20)
-	calls := make([]*conn.Call, 64)
-	var before, waiting, reclaimed runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for i := range calls {
-		calls[i] = conn.NewCall()
-		if err := p.conn.Send(calls[i], frame.Raw, nil, payload); err != nil {
-			t.Fatal(err)
-		}
-	}
-	runtime.ReadMemStats(&waiting)
-	for _, call := range calls {
-		call.Reclaim()
-		call.Reclaim() // which is no use, and no harm
-	}
-	runtime.ReadMemStats(&reclaimed)
-	sent, copied := waiting.TotalAlloc-before.TotalAlloc, reclaimed.TotalAlloc-waiting.TotalAlloc
-	if sent > 8<<20 || copied < 50<<20 {
-		t.Errorf("%d bytes were allocated for 64 MiB that wait, and %d to give them back", sent, copied)
-	}
-}
-
-func TestAnEndedConnectionCopiesNothing(t *testing.T) {
-	p := newPeer(t)
-	payload := make([]byte, 1<<20)
-	calls := make([]*conn.Call, 64)
-	for i := range calls {
-		calls[i] = conn.NewCall()
-		if err := p.conn.Send(calls[i], frame.Raw, nil, payload); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.end()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for _, call := range calls {
-		<-call.Done
-		call.Reclaim()
-	}
-	runtime.ReadMemStats(&after)
-	if copied := after.TotalAlloc - before.TotalAlloc; copied > 8<<20 {
-		t.Errorf("%d bytes were copied for nobody", copied)
 	}
 }
 

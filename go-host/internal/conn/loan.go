@@ -40,17 +40,18 @@ const step = 1 << 20
 
 // write has it written until try takes less than it is given, and tells whether nothing is left.
 func (l *loan) write(try func([]byte) (int, error)) (done bool, err error) {
-	for isFull := false; !isFull && !done && err == nil; {
-		done, isFull, err = l.writeStep(try)
+	for {
+		n, left, err := l.writeStep(try)
+		if err != nil || n < step || left == 0 {
+			return left == 0, err
+		}
 	}
-	return done, err
 }
 
-func (l *loan) writeStep(try func([]byte) (int, error)) (done, isFull bool, err error) {
+func (l *loan) writeStep(try func([]byte) (int, error)) (n, left int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	part := l.bytes[:min(len(l.bytes), step)]
-	n, err := try(part)
+	n, err = try(l.bytes[:min(len(l.bytes), step)])
 	l.bytes = l.bytes[n:]
-	return len(l.bytes) == 0, n < len(part), err
+	return n, len(l.bytes), err
 }

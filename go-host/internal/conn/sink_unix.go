@@ -48,7 +48,7 @@ func (s *pipeSink) tryWrite(p []byte) (int, error) {
 func (s *pipeSink) writeLoan(l *loan) error {
 	var failed error
 	err := s.raw.Write(func(fd uintptr) bool {
-		done, err := l.write(func(p []byte) (int, error) { return writeAll(fd, p) })
+		done, err := l.write(func(p []byte) (int, error) { return writeUntilFull(fd, p) })
 		failed = err
 		return done || err != nil
 	})
@@ -57,12 +57,12 @@ func (s *pipeSink) writeLoan(l *loan) error {
 
 // writeOnce always returns true: the runtime must not wait for the pipe here.
 func (s *pipeSink) writeOnce(fd uintptr) bool {
-	s.n, s.err = writeAll(fd, s.p)
+	s.n, s.err = writeUntilFull(fd, s.p)
 	return true
 }
 
-// writeAll writes until the pipe is full.
-func writeAll(fd uintptr, p []byte) (written int, err error) {
+// writeUntilFull returns less than all without an error where the pipe takes no more.
+func writeUntilFull(fd uintptr, p []byte) (written int, err error) {
 	for written < len(p) {
 		n, err := syscall.Write(int(fd), p[written:])
 		switch {

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"math/bits"
 	"sync"
 )
@@ -13,6 +14,7 @@ const (
 )
 
 var (
+	// An array costs no allocation when it is given back, as a slice does.
 	small  = sync.Pool{New: func() any { return new([smallSize]byte) }}
 	larger [9]sync.Pool // of *[]byte, by classOf
 )
@@ -40,9 +42,9 @@ func Keep(payload []byte) []byte {
 	if size := cap(payload); size == 0 || size > largestSize {
 		return payload
 	}
-	own := append([]byte(nil), payload...) // which clears no memory before
+	own := bytes.Clone(payload)
 	Recycle(payload)
-	return own[:len(own):len(own)]
+	return own
 }
 
 // Recycle gives a payload of Next back, once. Nothing may refer to it any more.
