@@ -2,16 +2,21 @@
 // A name that user code can reach through an object (fs.writeSync, process.exit) is copied here, not looked up later.
 
 import { AsyncLocalStorage as NodeAsyncLocalStorage } from "node:async_hooks";
-import fs from "node:fs";
 import { createRequire } from "node:module";
-import net from "node:net";
 import { performance } from "node:perf_hooks";
-import timers from "node:timers";
 import { types } from "node:util";
-import v8 from "node:v8";
 import { textOf } from "../protocol/error.ts";
 import { readProperty } from "../protocol/field.ts";
 import { SafeMap, SafeSet, shielded } from "../protocol/shielded.ts";
+
+/** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
+export const nativeProcess: NodeJS.Process = globalThis.process;
+export const requireBuiltin: NodeJS.Require = createRequire(`${nativeProcess.cwd()}/`);
+/** For a default import the bundler makes a copy of the whole module, which takes time at each start. */
+const fs: typeof import("node:fs") = requireBuiltin("node:fs");
+const net: typeof import("node:net") = requireBuiltin("node:net");
+const timers: typeof import("node:timers") = requireBuiltin("node:timers");
+const v8: typeof import("node:v8") = requireBuiltin("node:v8");
 
 export const apply: typeof Reflect.apply = Reflect.apply;
 export const get: typeof Reflect.get = Reflect.get;
@@ -75,8 +80,6 @@ export const max: typeof Math.max = Math.max;
 export const min: typeof Math.min = Math.min;
 export const floor: typeof Math.floor = Math.floor;
 
-/** Not from node:process, whose first import makes process.stdin of the pipe that is to be moved away (Node 18). */
-export const nativeProcess: NodeJS.Process = globalThis.process;
 const nanoseconds: () => bigint = nativeProcess.hrtime.bigint;
 /** Milliseconds of a clock that only goes forward. Not performance.now, which asks process.hrtime on Node 18. */
 export const now = (): number => toNumber(nanoseconds()) / 1e6;
@@ -158,5 +161,4 @@ export interface SyncHooks {
   load?(url: string, context: unknown, next: (url: string, context?: unknown) => unknown): unknown;
 }
 
-export const requireBuiltin: NodeJS.Require = createRequire(`${nativeProcess.cwd()}/`);
 export const Module: ModuleInternals = requireBuiltin("node:module");

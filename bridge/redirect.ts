@@ -1,5 +1,3 @@
-import fs from "node:fs";
-import { devNull } from "node:os";
 import { Writable } from "node:stream";
 import { mapList, sliceList } from "../protocol/list.ts";
 import {
@@ -19,6 +17,10 @@ type AnyFunction = (...args: unknown[]) => unknown;
 type Original = (args: unknown[]) => unknown;
 type Functions = Record<string, AnyFunction>;
 
+/** Not imported: what the guarded worker does not need would make its start longer. */
+const fs: typeof import("node:fs") = requireBuiltin("node:fs");
+/** What node:os calls devNull. */
+const DEV_NULL: string = nativeProcess.platform === "win32" ? "\\\\.\\nul" : "/dev/null";
 const STDERR = 2;
 
 /**
@@ -45,7 +47,7 @@ function redirectFileCalls(inputs: Set<unknown>, outputs: Set<unknown>): void {
   for (const name of ["read", "readSync", "readv", "readvSync", "readFile", "readFileSync"]) {
     wrap(files, name, (original, args) => {
       if (!inputs.has(args[0])) return original(args);
-      const nothing = fs.openSync(devNull, "r");
+      const nothing = fs.openSync(DEV_NULL, "r");
       return withClose(nothing, original, args);
     });
   }
@@ -99,7 +101,7 @@ function wrap(
 }
 
 function replaceStreams(): void {
-  lazily("stdin", () => Object.assign(fs.createReadStream(devNull), { fd: 0 }));
+  lazily("stdin", () => Object.assign(fs.createReadStream(DEV_NULL), { fd: 0 }));
   printToStderr();
 }
 

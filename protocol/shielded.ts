@@ -13,6 +13,10 @@ export function shielded<Base extends Class>(base: Base): Base {
       super(first);
     }
   };
+  // With a property deleted V8 keeps them in a table; else each that is added makes a new shape, together 180 KB of garbage.
+  delete (Shielded.prototype as { constructor?: unknown }).constructor;
+  const itself = { value: Shielded, configurable: true, enumerable: false, writable: true };
+  defineProperty(Shielded.prototype, "constructor", withoutPrototype(itself));
   for (let from: object | null = base.prototype; from; from = getPrototypeOf(from)) {
     if (from !== objectPrototype) copyMissing(from, Shielded.prototype);
   }

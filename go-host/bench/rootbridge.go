@@ -32,7 +32,7 @@ func startFreshRootbridge(ctx context.Context, callers int) (contender, error) {
 
 func startHost(ctx context.Context, callers int, variant func(*rootbridge.Options)) (*rootbridge.Host, error) {
 	options := rootbridge.Options{
-		Entry: built("work.mjs"), Workers: 1, Concurrency: callers,
+		Entry: built("work.cjs"), Workers: 1, Concurrency: callers,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	variant(&options)

@@ -6,19 +6,11 @@ import { build, type Plugin } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-const names = [
-  "work",
-  "bare",
-  "bare-call",
-  "bare-json",
-  "ndjson",
-  "http",
-  "grpc",
-  "goridge",
-  "exec",
-];
+const names = ["bare", "bare-call", "bare-json", "ndjson", "http", "grpc", "goridge", "exec"];
 await bundle(names, "build", "work.ts");
 await bundle(names, "build/trivial", "trivial.ts");
+await bundleFunctions("work.ts", "build");
+await bundleFunctions("trivial.ts", "build/trivial");
 
 /** `functions` is the file that the contenders' functions are in. */
 async function bundle(files: string[], folder: string, functions: string): Promise<void> {
@@ -40,6 +32,18 @@ async function bundle(files: string[], folder: string, functions: string): Promi
     banner: {
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
+  });
+}
+
+/** What Rootbridge loads: CommonJS, as most code is that is to be called from another language. */
+async function bundleFunctions(file: string, folder: string): Promise<void> {
+  await build({
+    entryPoints: [`${ROOT}node/${file}`],
+    outfile: `${ROOT}${folder}/work.cjs`,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
   });
 }
 
