@@ -27,6 +27,11 @@ const MAX_WAIT = 2;
 const RETRY_AFTER = 5;
 /** How long the last bytes may take to get rid of at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
+/** How long a payload that its owner may change waits for the pipe before it is copied: milliseconds, and bytes for each. */
+const PATIENCE = 1;
+const PATIENCE_RATE = 1_048_576;
+/** Between looks at a full pipe, in milliseconds. The system makes some 0.06 of it. */
+const SHORT_NAP = 0.01;
 const FAILED = 1;
 /** More calls than lie between here and the system's, Node's own with them. */
 const STACK_NEEDED = 300;
@@ -221,10 +226,23 @@ export class Output {
     this.#append(end, piece);
     try {
       this.#drain();
-      if (reused && !waits && piece.at < piece.end) own(piece);
+      if (reused && !waits) this.#waitOrOwn(piece);
     } catch {
       // As above.
     }
+  }
+
+  /**
+   * Sees that what its owner may change is written or copied before the owner runs again. As long as the other side reads, to
+   * wait for it takes less time than a copy.
+   */
+  #waitOrOwn(piece: Piece): void {
+    const until = now() + PATIENCE + piece.end / PATIENCE_RATE;
+    while (piece.at < piece.end && !this.#gone && now() < until) {
+      sleep(NAP, 0, 0, SHORT_NAP);
+      this.#drain();
+    }
+    if (!this.#gone && piece.at < piece.end) own(piece);
   }
 
   #append(end: number, large: Piece | undefined): void {

@@ -13,16 +13,24 @@ import (
 // loop is the limit: frames of a length, a caller and bytes over pipes, and nothing else. No deadline, no cancel, no limits, no
 // errors, no end in order.
 //
-// Law: mu guards gathered, spare, flushing and waiting. A slot is its caller's, but for the reader between send and done.
+// Law: mu guards gathered, large, their spares, flushing and waiting. A slot is its caller's, but for the reader between send and done.
 type loop struct {
 	*node
 	slots []slot
 
-	mu       sync.Mutex
-	gathered []byte // frames that wait for the writer
-	spare    []byte
-	flushing bool // somebody writes
-	waiting  int  // callers
+	mu         sync.Mutex
+	gathered   []byte // frames that wait for the writer
+	spare      []byte
+	large      []frame // likewise
+	spareLarge []frame
+	flushing   bool // somebody writes
+	waiting    int  // callers
+}
+
+// frame refers to a payload of a caller, who waits for the answer and leaves it as it is until then.
+type frame struct {
+	caller  int
+	payload []byte
 }
 
 type slot struct {
@@ -65,49 +73,53 @@ func (l *loop) exchange(caller int, payload []byte) ([]byte, error) {
 func (l *loop) send(caller int, payload []byte) {
 	l.mu.Lock()
 	l.waiting++
-	l.gathered = binary.LittleEndian.AppendUint32(l.gathered, uint32(len(payload)))
-	l.gathered = binary.LittleEndian.AppendUint32(l.gathered, uint32(caller))
-	if l.flushing || len(payload) < apart {
-		l.gathered = append(l.gathered, payload...)
-		payload = nil
+	isLarge := len(payload) >= apart
+	if isLarge {
+		l.large = append(l.large, frame{caller, payload})
+	} else {
+		l.gathered = append(appendHead(l.gathered, caller, payload), payload...)
 	}
-	if l.flushing {
-		l.mu.Unlock()
-		return
-	}
+	mine := !l.flushing
 	l.flushing = true
 	many := l.waiting >= yieldFrom
-	if payload != nil {
-		head := l.takeLocked()
-		l.mu.Unlock()
-		l.write(head)
-		l.write(payload)
-	} else {
-		l.mu.Unlock()
-		if many {
-			runtime.Gosched()
-		}
+	l.mu.Unlock()
+	if !mine {
+		return
 	}
-	for {
-		l.mu.Lock()
-		if len(l.gathered) == 0 {
-			l.flushing = false
-			l.mu.Unlock()
-			return
-		}
-		frames := l.takeLocked()
-		l.mu.Unlock()
-		l.write(frames)
+	if many && !isLarge {
+		runtime.Gosched()
+	}
+	for l.flush() {
 	}
 }
 
-func (l *loop) takeLocked() []byte {
-	frames := l.gathered
+func appendHead(to []byte, caller int, payload []byte) []byte {
+	to = binary.LittleEndian.AppendUint32(to, uint32(len(payload)))
+	return binary.LittleEndian.AppendUint32(to, uint32(caller))
+}
+
+// flush writes what has gathered, and returns false when that is nothing any more.
+func (l *loop) flush() bool {
+	l.mu.Lock()
+	frames, large := l.gathered, l.large
 	l.gathered, l.spare = l.spare[:0], frames
-	return frames
+	l.large, l.spareLarge = l.spareLarge[:0], large
+	l.flushing = len(frames)+len(large) > 0
+	l.mu.Unlock()
+	l.write(frames)
+	var head [frameHead]byte
+	for _, f := range large {
+		l.write(appendHead(head[:0], f.caller, f.payload))
+		l.write(f.payload)
+	}
+	return len(frames)+len(large) > 0
 }
 
-func (l *loop) write(p []byte) { _, _ = l.in.Write(p) } // a pipe that broke is seen by the reader
+func (l *loop) write(p []byte) {
+	if len(p) > 0 {
+		_, _ = l.in.Write(p) // a pipe that broke is seen by the reader
+	}
+}
 
 func (l *loop) read() {
 	reader := bufio.NewReaderSize(l.out, 256<<10)

@@ -294,6 +294,27 @@ test("log lines are dropped and counted while the host does not read, answers ar
   assert.equal(peer.logs.length - 1 + dropped, 20_000);
 });
 
+for (const reading of [true, false]) {
+  const host = reading ? "reads" : "does not read";
+  test(`a result is what its function returned, although it uses the memory again, when the host ${host}`, async (t) => {
+    const source = `import fs from "node:fs";
+      const memory = Buffer.alloc(3_000_000);
+      export const next = (value) => memory.fill(value);
+      export const told = () => { fs.writeSync(2, "all called"); };`;
+    const peer = await Peer.start(t, { source });
+    peer.setReading(reading);
+    const ids = [1, 2, 3, 4].map((value) => peer.sendCall("next", value));
+    peer.sendCall("told");
+    await peer.until(() => peer.stderr === "all called", "the functions have returned");
+    peer.setReading(true);
+    for (const [index, id] of ids.entries()) {
+      const value = (await peer.answer(id)).value as Uint8Array;
+      assert.deepEqual([value.length, ...new Set(value)], [3_000_000, index + 1]);
+    }
+    await peer.goaway();
+  });
+}
+
 test("a finished answer does not wait for the slow calls that came with it", async (t) => {
   const peer = await Peer.start(t, "calls/slow.js");
   const quick = encodeFrame({
