@@ -22,12 +22,13 @@ var guards = []struct {
 	{"echo-100B", 64, "rootbridge", "bare-json", 0.45},
 	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.4},
 	{"bytes-2KB", 64, "rootbridge", "bare", 0.2},
+	{"bytes-1MiB", 64, "rootbridge", "bare", 0.25},
 }
 
 // guard fails when Rootbridge has become slow.
 func guard(ctx context.Context, progress io.Writer) error {
 	s := session{
-		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{1: {"echo-100B"}, 64: {"echo-100B", "bytes-2KB"}}},
+		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{1: {"echo-100B"}, 64: {"echo-100B", "bytes-2KB", "bytes-1MiB"}}},
 		names: []string{"rootbridge", "rootbridge-waits", "bare-json", "bare"}, progress: progress,
 	}
 	var cells []cell

@@ -56,6 +56,7 @@ func withSonic(o *rootbridge.Options) {
 func (b *bridge) Call(ctx context.Context, caller int, method string, in, out any) error {
 	target, wantsBytes := out.(*[]byte)
 	if !wantsBytes {
+		b.answers[caller] = bytes.Buffer{} // else the work before has left memory, and what is new is in no cache
 		return b.freshBridge.Call(ctx, caller, method, in, out)
 	}
 	answer := &b.answers[caller]

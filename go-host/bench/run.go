@@ -74,9 +74,13 @@ func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 		children[name] = c
 	}
 	cells := s.cells(callers)
-	for round := range s.Rounds {
+	for round := range max(s.Rounds, s.GoalRounds) {
 		for _, name := range s.Works[callers] {
-			fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, s.Rounds, name)
+			rounds := s.roundsOf(name, callers)
+			if round >= rounds {
+				continue
+			}
+			fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, rounds, name)
 			for _, i := range rand.Perm(len(cells)) {
 				c := &cells[i]
 				if c.Work != name {

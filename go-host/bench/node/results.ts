@@ -34,7 +34,7 @@ export interface Machine {
 export interface Results {
   machine: Machine;
   /** `duration` is in nanoseconds. */
-  plan: { rounds: number; duration: number; cold: number };
+  plan: { rounds: number; goalRounds: number; duration: number; cold: number };
   cells: Cell[];
   cold: { contender: string; millis: number[] }[];
   idle: {
@@ -93,7 +93,9 @@ export function ratio(
     cellOf(results, of, work, callers),
     cellOf(results, to, otherWork, callers),
   ];
-  return median(
-    one?.rounds.map((round, i) => round[figure] / (other?.rounds[i]?.[figure] ?? Number.NaN)) ?? [],
-  );
+  const ofRound = (round: Figures, i: number): number[] => {
+    const beside = other?.rounds[i];
+    return beside ? [round[figure] / beside[figure]] : []; // a work without goals has fewer rounds
+  };
+  return median(one?.rounds.flatMap(ofRound) ?? []);
 }
