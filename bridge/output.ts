@@ -3,6 +3,7 @@ import { type Encoding, HEADER_SIZE, MAX_LOG, writeHeader } from "../protocol/fr
 import { copyBytes, setBytes, sizeOf, viewOf, writeText } from "../protocol/methods.ts";
 import {
   afterMicrotasks,
+  apply,
   Buffer,
   exitProcess,
   fstatSync,
@@ -33,8 +34,8 @@ const PATIENCE_RATE = 1_048_576;
 /** Between looks at a full pipe, in milliseconds. The system makes some 0.06 of it. */
 const SHORT_NAP = 0.01;
 const FAILED = 1;
-/** More calls than lie between here and the system's, Node's own with them. */
-const STACK_NEEDED = 300;
+/** Arguments of 8 bytes each: more room on the stack than what is called from here takes, and than V8 takes to compile it. */
+const STACK_NEEDED = 8_192;
 
 /** What an Output tells. */
 export interface OutputHandlers {
@@ -219,30 +220,39 @@ export class Output {
 
   /** Adds what is gathered up to `end`, and a payload to be written by itself. */
   #addLarge(end: number, payload: Uint8Array, reused: boolean): void {
-    if (reused) needStack(STACK_NEEDED); // else a copy might fail when the frame is added already
+    if (reused) needStack(); // else a copy might fail when the frame is added already
     const waits = this.#first !== undefined;
     const bytes = reused && waits ? copyBytes(payload) : payload;
     const piece: Piece = { bytes, at: 0, end: sizeOf(bytes), next: undefined };
     this.#append(end, piece);
     try {
       this.#drain();
-      if (reused && !waits) this.#waitOrOwn(piece);
+      if (reused && !waits) this.#waitFor(piece);
     } catch {
       // As above.
     }
+    if (reused && !waits) this.#own(piece);
   }
 
-  /**
-   * Sees that what its owner may change is written or copied before the owner runs again. As long as the other side reads, to
-   * wait for it takes less time than a copy.
-   */
-  #waitOrOwn(piece: Piece): void {
+  /** Waits a moment for the pipe to take a piece. As long as the other side reads, that takes less time than a copy. */
+  #waitFor(piece: Piece): void {
     const until = now() + PATIENCE + piece.end / PATIENCE_RATE;
     while (piece.at < piece.end && !this.#gone && now() < until) {
       sleep(NAP, 0, 0, SHORT_NAP);
       this.#drain();
     }
-    if (!this.#gone && piece.at < piece.end) own(piece);
+  }
+
+  /** Makes a copy of what its owner may change once it runs again, whatever has gone wrong before. */
+  #own(piece: Piece): void {
+    if (this.#gone || piece.at === piece.end) return;
+    try {
+      piece.bytes = copyBytes(piece.bytes, piece.at, piece.end);
+      piece.end -= piece.at;
+      piece.at = 0;
+    } catch (error) {
+      this.#broke(error); // there is no memory, and the frame is added
+    }
   }
 
   #append(end: number, large: Piece | undefined): void {
@@ -409,9 +419,9 @@ export class Output {
   }
 }
 
-/** Throws a RangeError unless so many calls have room on the stack. */
-function needStack(calls: number): number {
-  return calls === 0 ? 0 : needStack(calls - 1) + 1;
+/** Throws a RangeError unless the stack has room. By arguments, as calls that V8 has optimized take next to none. */
+function needStack(): void {
+  apply(noCall, undefined, ROOM);
 }
 
 /** True where user code has filled the stack: what was called last has done nothing. */
@@ -419,14 +429,9 @@ function isFullStack(error: unknown): boolean {
   return error instanceof RangeError && (error as NodeJS.ErrnoException).code === undefined;
 }
 
-/** Makes a copy of bytes that their owner may change. */
-function own(piece: Piece): void {
-  piece.bytes = copyBytes(piece.bytes, piece.at, piece.end);
-  piece.end -= piece.at;
-  piece.at = 0;
-}
-
 const NO_META: Uint8Array = Buffer.alloc(0);
+const noCall = (): void => {};
+const ROOM: readonly undefined[] = new Array<undefined>(STACK_NEEDED).fill(undefined);
 const { wait: sleep } = Atomics;
 /** Only ever waited on, to sleep between writes to a full pipe. */
 const NAP: Int32Array = new Int32Array(new SharedArrayBuffer(4));

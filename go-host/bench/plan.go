@@ -9,7 +9,7 @@ import (
 // plan says what is measured.
 type plan struct {
 	Rounds     int              `json:"rounds"`
-	GoalRounds int              `json:"goalRounds"` // of what goals are about, if more
+	GoalRounds int              `json:"goalRounds"` // of what is compared with the loops, if more
 	Duration   time.Duration    `json:"duration"`   // of each measurement
 	Cold       int              `json:"cold"`       // starts of each contender
 	Idle       time.Duration    `json:"idle"`

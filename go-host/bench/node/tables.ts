@@ -7,13 +7,21 @@ export function makeTables(results: Results): string {
     machineText(results),
     goalTable(results),
     coldTable(results),
+    idleText(results),
     ...cellTables(results),
   ].join("\n");
 }
 
 function machineText({ machine, plan }: Results): string {
   const { cpu, cores, kernel, go, node, time } = machine;
-  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s, of ${plan.goalRounds} for goals of calls a second.\n`;
+  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s, of ${plan.goalRounds} for what is compared with the loops.\n`;
+}
+
+function idleText({ idle }: Results): string {
+  const [go, node] = [idle.goMemory - idle.goBefore, idle.nodeMemory].map((bytes) =>
+    significant(bytes / 1e6),
+  );
+  return `At rest a worker with these functions holds ${node} MB, and the host ${go} MB beyond Go's own.\n`;
 }
 
 function goalTable(results: Results): string {
