@@ -223,15 +223,16 @@ export class Output {
     if (reused) needStack(); // else a copy might fail when the frame is added already
     const waits = this.#first !== undefined;
     const bytes = reused && waits ? copyBytes(payload) : payload;
+    const isBorrowed = reused && !waits;
     const piece: Piece = { bytes, at: 0, end: sizeOf(bytes), next: undefined };
     this.#append(end, piece);
     try {
       this.#drain();
-      if (reused && !waits) this.#waitFor(piece);
+      if (isBorrowed) this.#waitFor(piece);
     } catch {
       // As above.
     }
-    if (reused && !waits) this.#own(piece);
+    if (isBorrowed) this.#own(piece);
   }
 
   /** Waits a moment for the pipe to take a piece. As long as the other side reads, that takes less time than a copy. */
