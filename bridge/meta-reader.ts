@@ -1,32 +1,176 @@
 import type { FrameInPlace } from "../protocol/frame.ts";
-import { type CallMeta, decodeCall } from "../protocol/message.ts";
-import { copyBytes } from "../protocol/methods.ts";
+import {
+  type CallMeta,
+  CODECS,
+  CONVENTIONS,
+  type Codec,
+  type Convention,
+  decodeCall,
+  type Invocation,
+} from "../protocol/message.ts";
+import { readText } from "../protocol/methods.ts";
 import { Buffer } from "./intrinsics.ts";
 
-/** Longer metas, in bytes, are not worth the comparison. */
-const MAX_KEPT = 256;
+const METHOD = Buffer.from('{"method":"');
+const TIMEOUT = Buffer.from(',"timeout":');
+const TRACE_ID = Buffer.from(',"trace_id":"');
+const TRACEPARENT = Buffer.from(',"traceparent":"');
+const CONVENTION = Buffer.from(',"convention":"');
+const ACCEPT = Buffer.from(',"accept":"');
+/** A number of so many digits is one of JavaScript's. */
+const MAX_DIGITS = 15;
+/** Longest name of a method that is kept, in bytes. */
+const MAX_KEPT = 128;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const END = 0x7d;
+const ZERO = 0x30;
+const EMPTY: Uint8Array = Buffer.alloc(0);
 
-/** Reads the metas of calls. Calls of one method without a trace id have the same bytes again and again, read once. */
-export class MetaReader {
-  #bytes: Uint8Array = Buffer.alloc(0);
-  #meta: CallMeta | undefined;
+/** Every key is the object's own, so that none which user code added to Object.prototype is read in its place. */
+class Meta implements CallMeta {
+  readonly method: string;
+  timeout?: number;
+  traceId?: string;
+  traceparent?: string;
+  convention?: Convention;
+  accept?: Codec;
+  lambda?: Invocation;
 
-  /** Decodes a call's meta as decodeCall does. The result is shared: change nothing in it. */
-  read(frame: FrameInPlace): CallMeta {
-    if (this.#meta && isSame(frame, this.#bytes)) return this.#meta;
-    const bytes = frame.meta;
-    const meta = decodeCall(bytes);
-    if (bytes.length <= MAX_KEPT && meta.lambda === undefined) {
-      // a handler may change what it carries
-      this.#bytes = copyBytes(bytes);
-      this.#meta = meta;
-    }
-    return meta;
+  constructor(method: string) {
+    this.method = method;
   }
 }
 
-function isSame({ metaBytes, metaStart, metaEnd }: FrameInPlace, other: Uint8Array): boolean {
-  if (metaEnd - metaStart !== other.length) return false;
-  for (let i = 0; i < other.length; i++) if (metaBytes[metaStart + i] !== other[i]) return false;
-  return true;
+/**
+ * Reads the metas of calls. As hosts write them, compact and with their keys in the protocol's order, they are read byte by
+ * byte, which takes a sixth of the time of JSON.parse and its object; all others are left to decodeCall.
+ */
+export class MetaReader {
+  #bytes: Uint8Array = EMPTY;
+  /** Where the rest is that is not read yet. It may lie behind the meta, where the bytes are another's: read() looks at last. */
+  #at = 0;
+  #end = 0;
+  /** The name before: most calls are of few methods. */
+  #method = "";
+  readonly #methodBytes: Uint8Array = Buffer.alloc(MAX_KEPT);
+
+  /** Decodes a call's meta as decodeCall does. */
+  read(frame: FrameInPlace): CallMeta {
+    this.#bytes = frame.metaBytes;
+    this.#at = frame.metaStart;
+    this.#end = frame.metaEnd;
+    return this.#compact() ?? decodeCall(frame.meta);
+  }
+
+  #compact(): CallMeta | undefined {
+    const method = this.#skip(METHOD) ? this.#methodName() : undefined;
+    if (method === undefined) return undefined;
+    const meta = new Meta(method);
+    const isWhole =
+      (!this.#skip(TIMEOUT) || this.#timeout(meta)) &&
+      (!this.#skip(TRACE_ID) || this.#traceId(meta)) &&
+      (!this.#skip(TRACEPARENT) || this.#traceparent(meta)) &&
+      (!this.#skip(CONVENTION) || this.#convention(meta)) &&
+      (!this.#skip(ACCEPT) || this.#accept(meta)) &&
+      this.#bytes[this.#at] === END &&
+      this.#at + 1 === this.#end;
+    return isWhole ? meta : undefined;
+  }
+
+  #skip(expected: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
+    this.#at = at + expected.length;
+    return true;
+  }
+
+  #methodName(): string | undefined {
+    const start = this.#at;
+    const length = this.#plainLength();
+    if (length < 0) return undefined;
+    if (this.#isKept(start, length)) return this.#method;
+    const name = readText(this.#bytes, start, start + length);
+    if (length <= MAX_KEPT) {
+      this.#method = name;
+      for (let i = 0; i < length; i++) this.#methodBytes[i] = this.#bytes[start + i] as number;
+    }
+    return name;
+  }
+
+  #isKept(start: number, length: number): boolean {
+    if (length !== this.#method.length) return false;
+    const bytes = this.#bytes;
+    const kept = this.#methodBytes;
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== kept[i]) return false;
+    return true;
+  }
+
+  #timeout(meta: Meta): boolean {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let at = start;
+    let timeout = 0;
+    for (; at - start < MAX_DIGITS; at++) {
+      const digit = (bytes[at] as number) - ZERO;
+      if (!(digit >= 0 && digit <= 9)) break;
+      timeout = 10 * timeout + digit;
+    }
+    this.#at = at;
+    meta.timeout = timeout;
+    return timeout > 0 && bytes[start] !== ZERO;
+  }
+
+  #traceId(meta: Meta): boolean {
+    const text = this.#plainText();
+    if (text !== undefined) meta.traceId = text;
+    return text !== undefined;
+  }
+
+  #traceparent(meta: Meta): boolean {
+    const text = this.#plainText();
+    if (text !== undefined) meta.traceparent = text;
+    return text !== undefined;
+  }
+
+  #convention(meta: Meta): boolean {
+    const name = nameIn(CONVENTIONS, this.#plainText());
+    if (name !== undefined) meta.convention = name;
+    return name !== undefined;
+  }
+
+  #accept(meta: Meta): boolean {
+    const name = nameIn(CODECS, this.#plainText());
+    if (name !== undefined) meta.accept = name;
+    return name !== undefined;
+  }
+
+  /** The text up to the next quotation mark, which is read, too; undefined where it is not plain ASCII. */
+  #plainText(): string | undefined {
+    const start = this.#at;
+    const length = this.#plainLength();
+    return length < 0 ? undefined : readText(this.#bytes, start, start + length);
+  }
+
+  /** Reads plain ASCII and the quotation mark behind it. Returns how long the text is, -1 where it is not plain. */
+  #plainLength(): number {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const start = this.#at;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        return at - start;
+      }
+      if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return -1;
+    }
+    return -1;
+  }
+}
+
+function nameIn<Name extends string>(names: readonly Name[], text: string | undefined) {
+  for (let i = 0; i < names.length; i++) if (names[i] === text) return names[i];
+  return undefined;
 }

@@ -139,7 +139,7 @@ const isSafe = Number.isSafeInteger;
 const isFiniteNumber: (value: unknown) => value is number = Number.isFinite as never;
 
 const ENCODING_NAMES: readonly EncodingName[] = ["json", "msgpack", "raw"];
-const CODECS: readonly Codec[] = ["json", "msgpack"];
+export const CODECS: readonly Codec[] = ["json", "msgpack"];
 export const CONVENTIONS: readonly Convention[] = [
   "value",
   "args",

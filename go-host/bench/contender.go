@@ -29,6 +29,7 @@ type maker struct {
 var makers = []maker{
 	{"rootbridge", startRootbridge(defaults), all, true},
 	{"rootbridge-waits", startRootbridge(withoutPolling), echoOnly, false},
+	{"rootbridge-traced", startTracedRootbridge, movesData, false},
 	{"rootbridge-fresh", startFreshRootbridge, bytesOnly, false},
 	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
@@ -68,6 +69,8 @@ func bytesOnly(w *work, _ int) bool { return w.kind == bytesWork }
 func typedOnly(w *work, _ int) bool { return w.kind == typedWork }
 
 func echoOnly(w *work, _ int) bool { return w.kind == typedWork && w.method == "echo" }
+
+func movesData(w *work, callers int) bool { return echoOnly(w, callers) || bytesOnly(w, callers) }
 
 // computing leaves out what only moves data, which costs nothing within one process.
 func computing(w *work, _ int) bool { return w.kind == typedWork && w.method != "echo" }

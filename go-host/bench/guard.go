@@ -21,6 +21,7 @@ var guards = []struct {
 	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.4},
 	{"echo-100B", 64, "rootbridge", "bare-json", 0.45},
 	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.4},
+	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.4},
 	{"echo-2KB", 64, "rootbridge", "bare-json", 0.6},
 	{"bytes-2KB", 64, "rootbridge", "bare", 0.25},
 	{"bytes-1MiB", 64, "rootbridge", "bare", 0.3},
@@ -30,7 +31,7 @@ var guards = []struct {
 func guard(ctx context.Context, progress io.Writer) error {
 	s := session{
 		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{1: {"echo-100B"}, 64: {"echo-100B", "echo-2KB", "bytes-2KB", "bytes-1MiB"}}},
-		names: []string{"rootbridge", "rootbridge-waits", "bare-json", "bare"}, progress: progress,
+		names: []string{"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare"}, progress: progress,
 	}
 	var cells []cell
 	for _, callers := range s.callerCounts() {

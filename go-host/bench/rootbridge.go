@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"log/slog"
 
 	"rootbridge"
@@ -18,8 +20,12 @@ type bridge struct {
 func startRootbridge(variant func(*rootbridge.Options)) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
 		host, err := startHost(ctx, callers, variant)
-		return &bridge{freshBridge{host}, make([]bytes.Buffer, callers)}, err
+		return newBridge(host, callers), err
 	}
+}
+
+func newBridge(host *rootbridge.Host, callers int) *bridge {
+	return &bridge{freshBridge{host}, make([]bytes.Buffer, callers)}
 }
 
 // freshBridge gives all results memory of their own.
@@ -28,6 +34,17 @@ type freshBridge struct{ *rootbridge.Host }
 func startFreshRootbridge(ctx context.Context, callers int) (contender, error) {
 	host, err := startHost(ctx, callers, defaults)
 	return &freshBridge{host}, err
+}
+
+// tracedBridge gives each call a trace id of its own, as middleware does that takes it from a request.
+type tracedBridge struct {
+	*bridge
+	calls []uint64 // so far, by caller
+}
+
+func startTracedRootbridge(ctx context.Context, callers int) (contender, error) {
+	host, err := startHost(ctx, callers, defaults)
+	return &tracedBridge{newBridge(host, callers), make([]uint64, callers)}, err
 }
 
 func startHost(ctx context.Context, callers int, variant func(*rootbridge.Options)) (*rootbridge.Host, error) {
@@ -68,6 +85,14 @@ func (b *bridge) Call(ctx context.Context, caller int, method string, in, out an
 
 func (b *freshBridge) Call(ctx context.Context, _ int, method string, in, out any) error {
 	return b.Host.Call(ctx, method, in, out)
+}
+
+func (b *tracedBridge) Call(ctx context.Context, caller int, method string, in, out any) error {
+	b.calls[caller]++
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:], uint64(caller))
+	binary.BigEndian.PutUint64(id[8:], b.calls[caller])
+	return b.bridge.Call(rootbridge.ContextWithTraceID(ctx, hex.EncodeToString(id[:])), caller, method, in, out)
 }
 
 func (b *freshBridge) PIDs() []int {

@@ -17,9 +17,14 @@ const HOSTS = [
   { host: "rootbridge", note: "" },
   { host: "rootbridge-waits", note: ", without polling" },
 ] as const;
+const TRACED = {
+  host: "rootbridge-traced",
+  note: ", a trace id of its own for each call",
+} as const;
 /** Into memory that the caller uses again, as the bare loop does, and into memory of their own. */
 const BYTES_HOSTS = [
   { host: "rootbridge", note: "" },
+  TRACED,
   { host: "rootbridge-fresh", note: ", results in memory of their own" },
 ] as const;
 const PEERS = [
@@ -45,7 +50,7 @@ export function goalsOf(results: Results): Goal[] {
 }
 
 function loopGoals(results: Results): Goal[] {
-  const goals = HOSTS.flatMap(({ host, note }) => [
+  const goals = [...HOSTS, TRACED].flatMap(({ host, note }) => [
     ...Object.entries(LOOPS).map(([work, least]) => ({
       what: `${work}, 64 callers${note}: calls/s of the bare loop with encoding/json`,
       value: ratio(results, "rate", host, "bare-json", work, 64),
