@@ -13,6 +13,8 @@ var errNoProc = errors.New("bench measures by /proc: run it on Linux")
 
 func growPipe(*os.File) {}
 
+func resetPeaks([]int) error { return errNoProc }
+
 func usageOf([]int) (usage, error) { return usage{}, errNoProc }
 
 func processUsage(int) (time.Duration, uint64, error) { return 0, 0, errNoProc }

@@ -31,6 +31,9 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 3)
 	}
 	runtime.GC()
+	if err := resetPeaks(c.PIDs()); err != nil {
+		return figures{}, err
+	}
 	before, err := usageOf(c.PIDs())
 	if err != nil {
 		return figures{}, err

@@ -7,6 +7,6 @@ type usage struct {
 	goCPU    time.Duration
 	nodeCPU  time.Duration // of the processes with the given ids, and of children that have ended
 	allocs   uint64
-	goPeak   uint64 // resident memory, in bytes
+	goPeak   uint64 // resident memory since resetPeaks, in bytes
 	nodePeak uint64
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -27,6 +29,16 @@ func usageOf(pids []int) (usage, error) {
 	var err error
 	_, u.goPeak, err = processUsage(os.Getpid())
 	return u, err
+}
+
+// resetPeaks has the peaks of memory begin anew; see proc_pid_clear_refs(5).
+func resetPeaks(pids []int) error {
+	for _, pid := range slices.Concat(pids, []int{os.Getpid()}) {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ruledCPU is the time of getrusage(2), which is exact.
