@@ -18,6 +18,7 @@ const OWNERS = [
   ...["Uint8Array", "TypedArray", "EventEmitter", "Timeout", "AbortController", "Math", "Reflect"],
   ...["JSON", "Object itself", "Array itself", "Number itself", "String itself", "Buffer itself"],
   "process",
+  "fs",
 ];
 
 for (const owner of OWNERS) {
@@ -90,6 +91,17 @@ for (const stub of METHODS) {
     assert.deepEqual(await peer.exited, { code: 3, signal: null });
   });
 }
+
+test("large arguments and results pass where each method of fs throws", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const text = "x".repeat(3_000_000);
+  for (const method of (await peer.call("methods", "fs")) as string[]) {
+    await peer.call("stub", ["fs", method]);
+    assert.equal((await peer.call("later", text)) === text, true, method);
+    await peer.call("restore");
+  }
+  await peer.goaway();
+});
 
 test("a set that says yes to everything hides no method", async (t) => {
   const source = "Set.prototype.has = () => true; export const echo = (value) => value;";
