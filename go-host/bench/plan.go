@@ -9,7 +9,7 @@ import (
 // plan says what is measured.
 type plan struct {
 	Rounds     int              `json:"rounds"`
-	GoalRounds int              `json:"goalRounds"` // of what is compared with the loops, if more
+	GoalRounds int              `json:"goalRounds"` // of goalWorks, if more
 	Duration   time.Duration    `json:"duration"`   // of each measurement
 	Cold       int              `json:"cold"`       // starts of each contender
 	Idle       time.Duration    `json:"idle"`
@@ -18,8 +18,9 @@ type plan struct {
 
 // goalWorks have goals (node/goals.ts) for how many calls they make, by the number of callers.
 var goalWorks = map[int][]string{
-	1:  {"echo-100B"},
-	64: {"echo-100B", "echo-2KB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
+	1:  {"echo-100B", "echo-2KB"},
+	16: {"echo-1MiB"},
+	64: {"echo-100B", "echo-2KB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
 }
 
 func (p plan) roundsOf(work string, callers int) int {
