@@ -30,6 +30,7 @@ var makers = []maker{
 	{"rootbridge", startRootbridge(defaults), all, true},
 	{"rootbridge-waits", startRootbridge(withoutPolling), echoOnly, false},
 	{"rootbridge-traced", startTracedRootbridge, movesData, false},
+	{"rootbridge-serial", startRootbridge(oneAtATime), manyEchoes, false},
 	{"rootbridge-fresh", startFreshRootbridge, bytesOnly, false},
 	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
@@ -69,6 +70,8 @@ func bytesOnly(w *work, _ int) bool { return w.kind == bytesWork }
 func typedOnly(w *work, _ int) bool { return w.kind == typedWork }
 
 func echoOnly(w *work, _ int) bool { return w.kind == typedWork && w.method == "echo" }
+
+func manyEchoes(w *work, callers int) bool { return callers > 1 && echoOnly(w, callers) }
 
 func movesData(w *work, callers int) bool { return echoOnly(w, callers) || bytesOnly(w, callers) }
 

@@ -60,6 +60,8 @@ func defaults(*rootbridge.Options) {}
 
 func withoutPolling(o *rootbridge.Options) { o.BusyPoll = -1 }
 
+func oneAtATime(o *rootbridge.Options) { o.Concurrency = 1 }
+
 func withMsgPack(o *rootbridge.Options) { o.Codec = rootbridge.MsgPack }
 
 func withWorkers(n int) func(*rootbridge.Options) {
