@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -29,10 +30,7 @@ var guards = []struct {
 
 // guard fails when Rootbridge has become slow.
 func guard(ctx context.Context, progress io.Writer) error {
-	s := session{
-		plan:  plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{1: {"echo-100B"}, 64: {"echo-100B", "echo-2KB", "bytes-2KB", "bytes-1MiB"}}},
-		names: []string{"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare"}, progress: progress,
-	}
+	s := guardSession(progress)
 	var cells []cell
 	for _, callers := range s.callerCounts() {
 		some, err := s.runWith(ctx, callers)
@@ -52,6 +50,22 @@ func guard(ctx context.Context, progress io.Writer) error {
 		}
 	}
 	return errors.Join(slow...)
+}
+
+func guardSession(progress io.Writer) *session {
+	s := session{plan: plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{}}, progress: progress}
+	for _, g := range guards {
+		s.Works[g.callers] = withName(s.Works[g.callers], g.work)
+		s.names = withName(withName(s.names, g.contender), g.loop)
+	}
+	return &s
+}
+
+func withName(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // medianShare compares two contenders round by round.
