@@ -74,15 +74,17 @@ function outcome(read: () => CallMeta): unknown {
 }
 
 test("a meta has nothing of what user code added to Object.prototype", () => {
-  const frame = new FrameInPlace();
-  frame.metaBytes = Buffer.from('{"method":"echo","trace_id":"a"}');
-  frame.metaEnd = frame.metaBytes.length;
-  Object.assign(Object.prototype, { timeout: 1, convention: "args" });
-  try {
-    const { timeout, convention, traceId } = reader.read(frame);
-    assert.deepEqual([timeout, convention, traceId], [undefined, undefined, "a"]);
-  } finally {
-    Reflect.deleteProperty(Object.prototype, "timeout");
-    Reflect.deleteProperty(Object.prototype, "convention");
+  const keys = ["timeout", "traceId", "traceparent", "convention", "accept", "lambda"] as const;
+  for (const text of ['{"method":"echo"}', '{ "method":"echo"}']) {
+    const frame = new FrameInPlace();
+    frame.metaBytes = Buffer.from(text);
+    frame.metaEnd = frame.metaBytes.length;
+    for (const key of [...keys, "trace_id"]) Reflect.set(Object.prototype, key, "args");
+    try {
+      const meta = reader.read(frame);
+      assert.deepEqual([meta.method, ...keys.map((key) => meta[key])].join(), "echo,,,,,,");
+    } finally {
+      for (const key of [...keys, "trace_id"]) Reflect.deleteProperty(Object.prototype, key);
+    }
   }
 });
