@@ -7,6 +7,7 @@ import {
   Buffer,
   exitProcess,
   fstatSync,
+  min,
   nativeProcess,
   nextTick,
   now,
@@ -31,6 +32,8 @@ const MAX_FINAL_WAIT = 2_000;
 /** How long a payload that its owner may change waits for the pipe before it is copied: milliseconds, and bytes for each. */
 const PATIENCE = 1;
 const PATIENCE_RATE = 1_048_576;
+/** And no longer than this since the pipe took some of it last, in milliseconds: the host does not read. */
+const PATIENCE_STILL = 2;
 /** Between looks at a full pipe, in milliseconds. The system makes some 0.06 of it. */
 const SHORT_NAP = 0.01;
 const FAILED = 1;
@@ -237,10 +240,13 @@ export class Output {
 
   /** Waits a moment for the pipe to take a piece. As long as the other side reads, that takes less time than a copy. */
   #waitFor(piece: Piece): void {
-    const until = now() + PATIENCE + piece.end / PATIENCE_RATE;
-    while (piece.at < piece.end && !this.#gone && now() < until) {
+    const end = now() + PATIENCE + piece.end / PATIENCE_RATE;
+    let until = now() + PATIENCE_STILL;
+    while (piece.at < piece.end && !this.#gone && now() < min(until, end)) {
+      const { at } = piece;
       sleep(NAP, 0, 0, SHORT_NAP);
       this.#drain();
+      if (piece.at > at) until = now() + PATIENCE_STILL;
     }
   }
 

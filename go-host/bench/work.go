@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -62,7 +63,11 @@ func typed(name, method string, in, want any) *work {
 }
 
 func bytesOf(name string, size int) *work {
-	data := []byte(strings.Repeat("\xffbytes!\x00", size/8+1)[:size])
+	data := make([]byte, 0, size+3)
+	for i := 0; len(data) < size; i += 4 { // no part is like another
+		data = binary.LittleEndian.AppendUint32(data, uint32(i)*0x01000193)
+	}
+	data = data[:size]
 	return &work{name, "echo", bytesWork, data, func() any { return new([]byte) }, &data}
 }
 
