@@ -8,6 +8,9 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"time"
+
+	"rootbridge/internal/conn"
 )
 
 // loop is the limit: frames of a length, a caller and bytes over pipes, and nothing else. No deadline, no cancel, no limits, no
@@ -48,7 +51,8 @@ const yieldFrom = 32
 // apart is the size in bytes from which a payload is written without a copy.
 const apart = 64 << 10
 
-func startLoop(ctx context.Context, file string, callers int) (*loop, error) {
+// startLoop starts a loop that asks for answers for up to poll before it waits for the system.
+func startLoop(ctx context.Context, file string, callers int, poll time.Duration) (*loop, error) {
 	n, err := startNode(ctx, file)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func startLoop(ctx context.Context, file string, callers int) (*loop, error) {
 	for i := range l.slots {
 		l.slots[i].done = make(chan error, 1)
 	}
-	go l.read()
+	go l.read(conn.NewSource(n.out, poll))
 	return l, nil
 }
 
@@ -121,8 +125,8 @@ func (l *loop) write(p []byte) {
 	}
 }
 
-func (l *loop) read() {
-	reader := bufio.NewReaderSize(l.out, 256<<10)
+func (l *loop) read(answers io.Reader) {
+	reader := bufio.NewReaderSize(answers, 256<<10)
 	var head [frameHead]byte
 	for {
 		if _, err := io.ReadFull(reader, head[:]); err != nil {
@@ -157,7 +161,7 @@ type bare struct{ *loop }
 
 func startBare(file string) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		l, err := startLoop(ctx, file, callers)
+		l, err := startLoop(ctx, file, callers, 0)
 		return bare{l}, err
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // bareJSON is the loop with JSON on both sides: typed code in Go, parse and stringify in Node. No function is called.
@@ -19,9 +20,12 @@ type encoder struct {
 	*json.Encoder
 }
 
-func startBareJSON(library library) func(context.Context, int) (contender, error) {
+// defaultPoll is Rootbridge's Options.BusyPoll.
+const defaultPoll = 100 * time.Microsecond
+
+func startBareJSON(library library, poll time.Duration) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		l, err := startLoop(ctx, "bare-json.mjs", callers)
+		l, err := startLoop(ctx, "bare-json.mjs", callers, poll)
 		b := &bareJSON{loop: l, library: library, encoders: make([]encoder, callers)}
 		for i := range b.encoders {
 			buffer := new(bytes.Buffer)

@@ -10,22 +10,24 @@ import (
 	"time"
 )
 
-// guards are what Rootbridge must do of the calls of a bare loop in the same run: about half of what it does, so that a noisy
-// machine does not fail it and a real loss does. With one caller it does twice what is asked where it has a processor to poll on.
+// guards are what Rootbridge must do of the calls of a bare loop in the same run: some three fifths of what it does, so that a noisy
+// machine does not fail it and a real loss does. With one caller it does four times what is asked where it has a processor to poll on.
+// Allocations are the same on each machine, but for what a garbage collection takes out of pools.
 var guards = []struct {
 	work            string
 	callers         int
 	contender, loop string
 	least           float64
+	mostAllocs      float64 // in Go, per call
 }{
-	{"echo-100B", 1, "rootbridge", "bare-json", 0.5},
-	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.4},
-	{"echo-100B", 64, "rootbridge", "bare-json", 0.45},
-	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.4},
-	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.4},
-	{"echo-2KB", 64, "rootbridge", "bare-json", 0.6},
-	{"bytes-2KB", 64, "rootbridge", "bare", 0.25},
-	{"bytes-1MiB", 64, "rootbridge", "bare", 0.3},
+	{"echo-100B", 1, "rootbridge", "bare-json", 0.5, 5},
+	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.5, 5},
+	{"echo-100B", 64, "rootbridge", "bare-json", 0.55, 5},
+	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.5, 5},
+	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.5, 8},
+	{"echo-2KB", 64, "rootbridge", "bare-json", 0.8, 97},
+	{"bytes-2KB", 64, "rootbridge", "bare", 0.4, 3.5},
+	{"bytes-1MiB", 64, "rootbridge", "bare", 0.35, 20},
 }
 
 // guard fails when Rootbridge has become slow.
@@ -41,12 +43,18 @@ func guard(ctx context.Context, progress io.Writer) error {
 	}
 	var slow []error
 	for _, g := range guards {
-		share := medianShare(roundsOf(cells, g.contender, g.work, g.callers), roundsOf(cells, g.loop, g.work, g.callers))
-		fmt.Fprintf(os.Stdout, "%s, %d callers: %s makes %.2f times the calls of %s; at least %.2f are expected\n",
-			g.work, g.callers, g.contender, share, g.loop, g.least)
+		own := roundsOf(cells, g.contender, g.work, g.callers)
+		share := medianShare(own, roundsOf(cells, g.loop, g.work, g.callers))
+		allocs := medianAllocs(own)
+		fmt.Fprintf(os.Stdout, "%s, %d callers: %s makes %.2f times the calls of %s, at least %.2f are expected; %.1f allocations, at most %.1f\n",
+			g.work, g.callers, g.contender, share, g.loop, g.least, allocs, g.mostAllocs)
 		if share < g.least {
 			slow = append(slow, fmt.Errorf("%s has become slow at %s with %d callers: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
 				g.contender, g.work, g.callers, g.least, g.loop, share))
+		}
+		if allocs > g.mostAllocs {
+			slow = append(slow, fmt.Errorf("%s allocates more at %s with %d callers: expected at most %.1f allocations in Go for a call, got %.1f",
+				g.contender, g.work, g.callers, g.mostAllocs, allocs))
 		}
 	}
 	return errors.Join(slow...)
@@ -75,6 +83,14 @@ func medianShare(one, other []figures) float64 {
 		shares[i] = one[i].Rate / other[i].Rate
 	}
 	return medianOf(shares)
+}
+
+func medianAllocs(rounds []figures) float64 {
+	allocs := make([]float64, len(rounds))
+	for i := range rounds {
+		allocs[i] = rounds[i].Allocs
+	}
+	return medianOf(allocs)
 }
 
 func roundsOf(cells []cell, contender, work string, callers int) []figures {

@@ -4,19 +4,28 @@ import (
 	"encoding/json"
 
 	"github.com/bytedance/sonic"
+	jsonv2 "github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // library is a JSON library. Contenders of one table use the same.
 type library struct {
 	Marshal   func(any) ([]byte, error)
 	Unmarshal func([]byte, any) error
-	isOther   bool // than encoding/json
+	isOther   bool // than encoding/json, in encoding
 }
 
 var (
 	standardJSON = library{json.Marshal, json.Unmarshal, false}
-	sonicJSON    = library{sonic.ConfigStd.Marshal, sonic.ConfigStd.Unmarshal, true}
+	// v1JSON is Rootbridge's default.
+	v1JSON    = library{json.Marshal, unmarshalV1, false}
+	sonicJSON = library{sonic.ConfigStd.Marshal, sonic.ConfigStd.Unmarshal, true}
 )
+
+// v1 are the options that Rootbridge decodes results with (json_decoder.go).
+var v1 = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
+
+func unmarshalV1(text []byte, out any) error { return jsonv2.Unmarshal(text, out, v1) }
 
 // encode leaves bytes, and JSON that is there already, as they are.
 func (l library) encode(in any) ([]byte, error) {

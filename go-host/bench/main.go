@@ -35,7 +35,7 @@ type runCommand struct {
 	Contenders []string      `help:"Only these (patterns)."`
 	Works      []string      `help:"Only these (patterns)."`
 	Callers    []int         `help:"Only these numbers of callers."`
-	Rounds     int           `help:"Other than the plan says; three times as many of what goals are about."`
+	Rounds     int           `help:"Other than the plan says."`
 	Duration   time.Duration `help:"Of each measurement, other than the plan says."`
 	Calls      bool          `help:"Measure calls only, no starts and no idling."`
 	Out        string        `help:"File for the figures." type:"path"`
@@ -71,7 +71,7 @@ func (c *runCommand) plan() plan {
 		p = full()
 	}
 	if c.Rounds > 0 {
-		p.Rounds, p.GoalRounds = c.Rounds, 3*c.Rounds
+		p.Rounds, p.GoalRounds = c.Rounds, c.Rounds
 	}
 	if c.Duration > 0 {
 		p.Duration = c.Duration

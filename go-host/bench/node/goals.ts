@@ -5,7 +5,7 @@ export interface Goal {
   what: string;
   /** What it is in these results; NaN where it was not measured. */
   value: number;
-  /** The least that will do, or the most. */
+  /** The least that will do, or the most. Without either it is there for comparison. */
   least?: number;
   most?: number;
   unit?: string;
@@ -45,6 +45,7 @@ export function goalsOf(results: Results): Goal[] {
     ...loopGoals(results),
     ...peerGoals(results),
     ...latencyGoals(results),
+    ...sameTerms(results),
     ...bytesGoals(results),
     ...msgpackGoals(results),
     ...costGoals(results),
@@ -112,6 +113,26 @@ function worst(
     value: Math.max(...ratios),
     most,
   };
+}
+
+/** Against others with Rootbridge's JSON library, or that poll as it does. */
+function sameTerms(results: Results): Goal[] {
+  const rates = (["", "-sonic"] as const).flatMap((library) =>
+    Object.keys(LOOPS).flatMap((work) =>
+      ["bare-json", "ndjson", "node-http", "grpc"].map((other) => {
+        const peer = `${other}${library || "-v1"}`;
+        return {
+          what: `${work}, 64 callers${library && ", with sonic"}: calls/s of ${peer}, with the same library`,
+          value: ratio(results, "rate", `rootbridge${library}`, peer, work, 64),
+        };
+      }),
+    ),
+  );
+  const polling = ratio(results, "p50", "rootbridge", "bare-json-polls", "echo-100B", 1);
+  return [
+    ...rates,
+    { what: "echo-100B, 1 caller: p50 of the bare loop that polls, too", value: polling },
+  ];
 }
 
 function bytesGoals(results: Results): Goal[] {
@@ -193,9 +214,9 @@ function costGoals(results: Results): Goal[] {
   ];
 }
 
-/** True where it was reached; undefined where it was not measured. */
+/** True where it was reached; undefined where it was not measured, and where nothing is to be reached. */
 export function isReached({ value, least, most }: Goal): boolean | undefined {
-  if (Number.isNaN(value)) return undefined;
+  if (Number.isNaN(value) || (least === undefined && most === undefined)) return undefined;
   return (
     value >= (least ?? Number.NEGATIVE_INFINITY) && value <= (most ?? Number.POSITIVE_INFINITY)
   );

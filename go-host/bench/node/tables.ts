@@ -35,7 +35,8 @@ function goalTable(results: Results): string {
 }
 
 function bound({ least, most, unit = "times" }: Goal): string {
-  return least === undefined ? `at most ${most} ${unit}` : `at least ${least} ${unit}`;
+  if (least !== undefined) return `at least ${least} ${unit}`;
+  return most === undefined ? "" : `at most ${most} ${unit}`;
 }
 
 function amount({ value, unit = "times" }: Goal): string {
