@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path"
@@ -50,7 +51,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 			names = append(names, m.name)
 		}
 	}
-	results, err := (&session{p, names, c.Profile, os.Stderr}).run(ctx)
+	results, err := (&session{p, names, c.Profile, progress()}).run(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,4 +147,12 @@ func (c *idleCommand) Run(ctx context.Context) error {
 
 type guardCommand struct{}
 
-func (guardCommand) Run(ctx context.Context) error { return guard(ctx, os.Stderr) }
+func (guardCommand) Run(ctx context.Context) error { return guard(ctx, progress()) }
+
+// progress is for people who wait: a log has no use for it.
+func progress() io.Writer {
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return io.Discard
+	}
+	return os.Stderr
+}
