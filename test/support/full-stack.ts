@@ -1,9 +1,10 @@
-// Adds a large frame at every depth near the end of the stack, and looks whether what comes out at the other end of a FIFO,
-// its one argument, is what was added where nothing was thrown. User code changes its memory as soon as it runs again.
+// Adds a large frame at every depth near the end of the stack, and looks whether what comes out at the other end of a FIFO
+// is what was added where nothing was thrown. User code changes its memory as soon as it runs again.
 
-import { closeSync, constants, openSync, readSync } from "node:fs";
+import { constants, readSync } from "node:fs";
 import { Output } from "../../bridge/output.ts";
 import { Encoding, FrameReader, Kind } from "../../protocol/frame.ts";
+import { openFifo } from "./fifo.ts";
 
 /** More than a FIFO takes at once: a part waits. */
 const SIZE = 100_000;
@@ -12,12 +13,9 @@ const MARGIN = 10_000;
 /** More than it takes to read a frame. */
 const MAX_TURNS = 100;
 const META = Buffer.alloc(0);
-const { O_RDWR, O_NONBLOCK } = constants;
 
-const path = process.argv[2] as string;
-const descriptor = openSync(path, O_RDWR | O_NONBLOCK);
-const reading = openSync(path, O_RDWR | O_NONBLOCK);
-const output = new Output(descriptor, { onGone: () => {}, onBacklog: () => {} });
+const { reading, writing } = openFifo(constants.O_NONBLOCK);
+const output = new Output(writing, { onGone: () => {}, onBacklog: () => {} });
 const reader = new FrameReader({ maxPayload: SIZE });
 const memory = Buffer.alloc(SIZE);
 /** No part of it is like another. */
@@ -30,7 +28,6 @@ for (let i = 0; i < 1_000; i++) check(0); // V8 compiles what runs often, which 
 const most = mostAdded();
 for (let size = most - 1_000; size < most + MARGIN; size += 20) check(size);
 process.stdout.write(JSON.stringify(counts));
-closeSync(reading);
 process.exit(0);
 
 /** How much of the stack may be taken so that a frame can still be added, in arguments. */
@@ -66,8 +63,8 @@ function add(size: number): boolean {
 /** As user code does, whose memory is its own again as soon as the frame is added. */
 function addHere(): void {
   output.frame(Kind.Reply, Encoding.Raw, 1, META, memory, true);
-  memory[0] = 0;
-  memory[SIZE - 1] = 0;
+  memory[0] = 0xff; // the pattern has another there
+  memory[SIZE - 1] = 0xff;
 }
 
 function drain(): Uint8Array[] {

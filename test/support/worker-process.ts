@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Hello } from "../../protocol/message.ts";
+import { openFifo } from "./fifo.ts";
 
 /** The Node that workers of tests run on. */
 export const testNode: string = process.env["ROOTBRIDGE_TEST_NODE"] || process.execPath;
@@ -110,15 +111,9 @@ function environment(options: WorkerOptions): NodeJS.ProcessEnv {
   return env;
 }
 
-/** Node gives its children socketpairs; Go gives pipes, and only those can be guarded. So named pipes, unlinked at once. */
+/** Node gives its children socketpairs; Go gives pipes, and only those can be guarded. So named pipes. */
 function makePipe(direction: "in" | "out"): { theirs: number; ours: net.Socket } {
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
-  const folder = mkdtempSync(join(tmpdir(), "rootbridge-pipe-"));
-  const path = join(folder, "pipe");
-  execFileSync("mkfifo", [path]);
-  const reading = openSync(path, O_RDONLY | O_NONBLOCK);
-  const writing = openSync(path, O_WRONLY);
-  rmSync(folder, { recursive: true });
+  const { reading, writing } = openFifo();
   return direction === "in"
     ? { theirs: reading, ours: new net.Socket({ fd: writing, readable: false, writable: true }) }
     : { theirs: writing, ours: new net.Socket({ fd: reading, readable: true, writable: false }) };
