@@ -7,6 +7,7 @@ import {
   type Convention,
   decodeCall,
   type Invocation,
+  nameIn,
 } from "../protocol/message.ts";
 import { readText } from "../protocol/methods.ts";
 import { Buffer } from "./intrinsics.ts";
@@ -25,7 +26,6 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const END = 0x7d;
 const ZERO = 0x30;
-const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /** Every key is the object's own, so that none which user code added to Object.prototype is read in its place. */
 class Meta implements CallMeta {
@@ -47,7 +47,7 @@ class Meta implements CallMeta {
  * byte, which takes a sixth of the time of JSON.parse and its object; all others are left to decodeCall.
  */
 export class MetaReader {
-  #bytes: Uint8Array = EMPTY;
+  #bytes: Uint8Array = Buffer.alloc(0);
   /** Where the rest is that is not read yet. It may lie behind the meta, where the bytes are another's: read() looks at last. */
   #at = 0;
   #end = 0;
@@ -69,8 +69,8 @@ export class MetaReader {
     const meta = new Meta(method);
     const isWhole =
       (!this.#skip(TIMEOUT) || this.#timeout(meta)) &&
-      (!this.#skip(TRACE_ID) || this.#traceId(meta)) &&
-      (!this.#skip(TRACEPARENT) || this.#traceparent(meta)) &&
+      (!this.#skip(TRACE_ID) || this.#text(meta, "traceId")) &&
+      (!this.#skip(TRACEPARENT) || this.#text(meta, "traceparent")) &&
       (!this.#skip(CONVENTION) || this.#convention(meta)) &&
       (!this.#skip(ACCEPT) || this.#accept(meta)) &&
       this.#bytes[this.#at] === END &&
@@ -79,10 +79,8 @@ export class MetaReader {
   }
 
   #skip(expected: Uint8Array): boolean {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
-    this.#at = at + expected.length;
+    if (!isAt(this.#bytes, this.#at, expected, expected.length)) return false;
+    this.#at += expected.length;
     return true;
   }
 
@@ -90,21 +88,15 @@ export class MetaReader {
     const start = this.#at;
     const length = this.#plainLength();
     if (length < 0) return undefined;
-    if (this.#isKept(start, length)) return this.#method;
+    const isKept =
+      length === this.#method.length && isAt(this.#bytes, start, this.#methodBytes, length);
+    if (isKept) return this.#method;
     const name = readText(this.#bytes, start, start + length);
     if (length <= MAX_KEPT) {
       this.#method = name;
       for (let i = 0; i < length; i++) this.#methodBytes[i] = this.#bytes[start + i] as number;
     }
     return name;
-  }
-
-  #isKept(start: number, length: number): boolean {
-    if (length !== this.#method.length) return false;
-    const bytes = this.#bytes;
-    const kept = this.#methodBytes;
-    for (let i = 0; i < length; i++) if (bytes[start + i] !== kept[i]) return false;
-    return true;
   }
 
   #timeout(meta: Meta): boolean {
@@ -122,15 +114,9 @@ export class MetaReader {
     return timeout > 0 && bytes[start] !== ZERO;
   }
 
-  #traceId(meta: Meta): boolean {
+  #text(meta: Meta, key: "traceId" | "traceparent"): boolean {
     const text = this.#plainText();
-    if (text !== undefined) meta.traceId = text;
-    return text !== undefined;
-  }
-
-  #traceparent(meta: Meta): boolean {
-    const text = this.#plainText();
-    if (text !== undefined) meta.traceparent = text;
+    if (text !== undefined) meta[key] = text;
     return text !== undefined;
   }
 
@@ -170,7 +156,8 @@ export class MetaReader {
   }
 }
 
-function nameIn<Name extends string>(names: readonly Name[], text: string | undefined) {
-  for (let i = 0; i < names.length; i++) if (names[i] === text) return names[i];
-  return undefined;
+/** True where the first `length` of the expected bytes are at `at`. */
+function isAt(bytes: Uint8Array, at: number, expected: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false;
+  return true;
 }

@@ -471,8 +471,18 @@ function optionalName<Name extends string>(
 ): Name | undefined {
   const value = from[key];
   if (value === undefined) return undefined;
+  const name = nameIn(names, value);
+  if (name === undefined) throw expected(kind, key, `one of ${joinTexts(names, ", ")}`, value);
+  return name;
+}
+
+/** The name that a value is; undefined for none. */
+export function nameIn<Name extends string>(
+  names: readonly Name[],
+  value: unknown,
+): Name | undefined {
   for (let i = 0; i < names.length; i++) if (names[i] === value) return names[i];
-  throw expected(kind, key, `one of ${joinTexts(names, ", ")}`, value);
+  return undefined;
 }
 
 function positiveInteger(kind: string, from: JsonObject, key: string): number {

@@ -36,8 +36,8 @@ const PEERS = [
   ["echo-2KB", "ndjson", 1.6],
 ] as const;
 const FIGURES = ["p50", "p99"] as const;
-const MANY: readonly number[] = [16, 64, 256];
-const ONE: readonly number[] = [1];
+const MANY = { what: "16 to 256 callers", callers: [16, 64, 256] } as const;
+const ONE = { what: "1 caller", callers: [1] } as const;
 
 /** All goals with what was reached. */
 export function goalsOf(results: Results): Goal[] {
@@ -99,17 +99,14 @@ function worst(
   results: Results,
   figure: keyof Figures,
   peer: string,
-  callers: readonly number[],
+  { what, callers }: typeof MANY | typeof ONE,
   most: number,
 ): Goal {
   const ratios = callers.flatMap((number) =>
-    ["echo-100B", "echo-2KB"].map((work) =>
-      ratio(results, figure, "rootbridge", peer, work, number),
-    ),
+    Object.keys(LOOPS).map((work) => ratio(results, figure, "rootbridge", peer, work, number)),
   );
-  const many = callers === ONE ? "1 caller" : "16 to 256 callers";
   return {
-    what: `echo-100B and echo-2KB, ${many}: ${figure} of ${peer}, the worst`,
+    what: `echo-100B and echo-2KB, ${what}: ${figure} of ${peer}, the worst`,
     value: Math.max(...ratios),
     most,
   };
