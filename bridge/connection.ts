@@ -9,7 +9,6 @@ import {
 } from "../protocol/frame.ts";
 import { encodeLog, encodeReply, type LogMeta } from "../protocol/message.ts";
 import { sizeOf } from "../protocol/methods.ts";
-import { keepingCall } from "./current-call.ts";
 import type { Input } from "./input.ts";
 import { afterMicrotasks, Buffer, epochNow, min, nextTick } from "./intrinsics.ts";
 import { Output } from "./output.ts";
@@ -95,9 +94,7 @@ export class Connection {
     this.#steps += 1;
     this.#output.hold();
     try {
-      keepingCall(() => {
-        more = this.#readFrames();
-      });
+      more = this.#readFrames();
     } finally {
       this.#steps -= 1;
       if (more) this.#scheduleStep();

@@ -4,6 +4,7 @@ import type { CallMeta, CancelMeta, Invocation, LogLevel } from "../protocol/mes
 import { execPattern } from "../protocol/methods.ts";
 import {
   AsyncLocalStorage,
+  AsyncResource,
   abort,
   defineProperty,
   epochNow,
@@ -23,6 +24,11 @@ export type CallLog = (
 /** Where currentCall is found by every copy of the `rootbridge` package in this process. */
 const SHARED: symbol = Symbol.for("rootbridge.currentCall");
 const storage = new AsyncLocalStorage<Call>();
+/** The type of the resources that calls run in, as node:async_hooks tells it. */
+const RESOURCE = "rootbridge.call";
+/** Made before there is any call. */
+const outside = new AsyncResource(RESOURCE);
+const isReusable = endsWithScope();
 let writeLog: CallLog = () => {};
 
 /** One call that runs, with what its answer needs. */
@@ -80,12 +86,11 @@ export class Call {
   cancel(reason: CancelMeta["reason"]): void {
     if (this.#canceled) return;
     this.#canceled = reason;
-    if (this.#controller) keepingCall(() => this.#abort(reason));
+    if (this.#controller) runAs(this, () => this.#abort(reason));
   }
 
   /** Listeners of the signal run as part of this call. */
   #abort(reason: CancelMeta["reason"]): void {
-    enterCall(this);
     const error =
       reason === "deadline_exceeded"
         ? new DOMException(`the caller's deadline for "${this.method}" is over`, "TimeoutError")
@@ -127,21 +132,26 @@ function viewOf(call: Call): CurrentCall {
 }
 
 /**
- * Makes the running code a part of a call: whatever it starts can ask for the call too. To return after each call would cost as
- * much again, so that it is done after a few, by keepingCall.
+ * Runs `body` as a part of a call: whatever it starts can ask for the call, too. What other calls have put into an
+ * AsyncLocalStorage is not seen by it, nor what it puts there by them.
  */
-export function enterCall(call: Call): void {
-  storage.enterWith(call);
+export function runAs(call: Call, body: () => void): void {
+  const scope = isReusable ? outside : new AsyncResource(RESOURCE);
+  scope.runInAsyncScope(enter, undefined, call, body);
 }
 
-/** Runs `body`, which may enter calls, and returns to the call that the running code belonged to before, if to any. */
-export function keepingCall(body: () => void): void {
-  const before = storage.getStore();
-  try {
-    body();
-  } finally {
-    if (storage.getStore() !== before) storage.enterWith(before as Call);
-  }
+function enter(call: Call, body: () => void): void {
+  storage.enterWith(call);
+  body();
+}
+
+/** True where what is entered in a resource's scope ends with it, as from Node 24 on; else the resource keeps it. */
+function endsWithScope(): boolean {
+  const probe = new AsyncLocalStorage<true>();
+  outside.runInAsyncScope(() => probe.enterWith(true));
+  const kept = outside.runInAsyncScope(() => probe.getStore());
+  probe.disable();
+  return kept === undefined;
 }
 
 /** The call that the running code belongs to, as far as Node can tell. */

@@ -1,7 +1,10 @@
 // What the worker uses of the runtime, taken before user code can replace, freeze, fake or delete it.
 // A name that user code can reach through an object (fs.writeSync, process.exit) is copied here, not looked up later.
 
-import { AsyncLocalStorage as NodeAsyncLocalStorage } from "node:async_hooks";
+import {
+  AsyncLocalStorage as NodeAsyncLocalStorage,
+  AsyncResource as NodeAsyncResource,
+} from "node:async_hooks";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
 import { types } from "node:util";
@@ -58,6 +61,7 @@ export { Buffer } from "../protocol/methods.ts";
 export const Socket: typeof net.Socket = shielded(net.Socket);
 export { SafeMap, SafeSet };
 export const AsyncLocalStorage: typeof NodeAsyncLocalStorage = shielded(NodeAsyncLocalStorage);
+export const AsyncResource: typeof NodeAsyncResource = shielded(NodeAsyncResource);
 export const NativePromise: PromiseConstructor = Promise;
 export const nativeThen: (this: unknown, ...args: unknown[]) => unknown = Promise.prototype
   .then as never;

@@ -1,7 +1,7 @@
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import { joinTexts, sliceList } from "../protocol/list.ts";
 import type { Convention } from "../protocol/message.ts";
-import { type Call, enterCall } from "./current-call.ts";
+import { type Call, runAs } from "./current-call.ts";
 import {
   apply,
   getOwnPropertyDescriptor,
@@ -14,7 +14,7 @@ import {
 } from "./intrinsics.ts";
 import type { Lambda } from "./lambda.ts";
 import type { Handler } from "./lambda-handler.ts";
-import { findTarget, listMethods, type Miss, type Target } from "./lookup.ts";
+import { findTarget, isCompiledModule, listMethods, type Miss, type Target } from "./lookup.ts";
 import { describeThrown } from "./thrown.ts";
 
 /** Takes the outcome of each call, once. */
@@ -38,7 +38,7 @@ export class Invoker {
   readonly #exports: unknown;
   readonly #answers: Answers;
   readonly #handlers: Handlers | undefined;
-  /** Functions found as plain properties of the exports themselves, where looking again is one comparison. */
+  /** Functions found among the exports themselves, where looking again is one comparison. */
   readonly #found = new SafeMap<string, Target>();
 
   constructor(exports: unknown, answers: Answers, handlers?: Handlers) {
@@ -52,12 +52,12 @@ export class Invoker {
     return listMethods(this.#exports);
   }
 
-  /**
-   * Starts a call with one argument, or with none if it is `undefined`. Its outcome goes to the answers, maybe at once. The
-   * running code belongs to the call from then on.
-   */
+  /** Starts a call with one argument, or with none if it is `undefined`. Its outcome goes to the answers, maybe at once. */
   start(call: Call, convention: Convention, argument: unknown): void {
-    enterCall(call);
+    runAs(call, () => this.#start(call, convention, argument));
+  }
+
+  #start(call: Call, convention: Convention, argument: unknown): void {
     if (convention === "lambda" && this.#handlers) {
       this.#invoke(call, this.#handlers, argument);
       return;
@@ -97,7 +97,7 @@ export class Invoker {
     const known = this.#found.get(method);
     if (known && (known.container as Exports)[method] === known.fn) return known;
     const target = findTarget(this.#exports, method);
-    if ("fn" in target && target.container === this.#exports && isData(target.container, method)) {
+    if ("fn" in target && target.container === this.#exports && isPlain(target.container, method)) {
       this.#found.set(method, target);
     }
     return target;
@@ -183,10 +183,13 @@ type Exports = Record<string, unknown>;
 /** The export that the empty method is without a handler string. */
 const DEFAULT_HANDLER = "handler";
 
-/** True for an own property that no getter or Proxy stands before. */
-function isData(exports: unknown, name: string): boolean {
+/** True for an own property that no Proxy stands before, and no getter but a compiled module's, which may be asked twice. */
+function isPlain(exports: unknown, name: string): boolean {
   if (typeof exports !== "object" || exports === null || isProxy(exports)) return false;
-  return getOwnPropertyDescriptor(exports, name)?.value !== undefined;
+  const property = getOwnPropertyDescriptor(exports, name);
+  return (
+    property?.value !== undefined || (property?.get !== undefined && isCompiledModule(exports))
+  );
 }
 
 function thenOf(value: unknown): unknown {

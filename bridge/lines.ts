@@ -5,7 +5,7 @@ import type { LogLevel } from "../protocol/message.ts";
 import { base64, copyBytes, readText } from "../protocol/methods.ts";
 import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
-import { Call, keepingCall, shareCurrentCall } from "./current-call.ts";
+import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import type { Input } from "./input.ts";
 import {
@@ -84,7 +84,7 @@ export class LineMode implements Answers {
 
   /** Reads a piece of input. */
   read(chunk: Uint8Array): void {
-    keepingCall(() => this.#reader.push(chunk));
+    this.#reader.push(chunk);
     if (this.#started) return;
     this.#started = true;
     void this.#load(this.#file);
@@ -127,8 +127,7 @@ export class LineMode implements Answers {
     this.#input.setHoldsLoop(true);
     // One by one, so that the worker does not end before the last.
     for (let early = this.#early.shift(); early; early = this.#early.shift()) {
-      const { line } = early;
-      keepingCall(() => this.#onLine(line));
+      this.#onLine(early.line);
     }
     this.#endIfDone();
   }

@@ -196,7 +196,7 @@ function findDescriptor(container: Container, key: string): PropertyDescriptor |
 }
 
 /** True for an ES module's namespace and for what compilers make of one in CommonJS, where exports are getters. */
-function isCompiledModule(container: Container): boolean {
+export function isCompiledModule(container: object): boolean {
   if (isModuleNamespaceObject(container)) return true;
   return getOwnPropertyDescriptor(container, "__esModule")?.value === true;
 }

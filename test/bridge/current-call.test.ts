@@ -61,6 +61,17 @@ test("calls that come together have each their own, and a timer of the module no
   assert.deepEqual((await peer.answer(21)).value, ["undefined"]);
 });
 
+test("what a call enters in an AsyncLocalStorage of its own is seen by no other call", async (t) => {
+  const peer = await Peer.start(t, FILE);
+  const enters = (id: number) => call(id, "enterOwn");
+  peer.sendBytes(Buffer.concat([1, 2, 3].map(enters)));
+  await peer.answer(3);
+  peer.sendBytes(enters(4)); // in a later turn of the event loop
+  for (const id of [1, 2, 3, 4]) {
+    assert.deepEqual((await peer.answer(id)).value, ["none", `trace ${id}`]);
+  }
+});
+
 test("what the worker does after its calls belongs to none", async (t) => {
   const peer = await Peer.start(t, FILE);
   await peer.call("watchExit", undefined, { traceId: "t-1" });

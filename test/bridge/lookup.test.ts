@@ -110,6 +110,13 @@ test("getters that throw are exceptions of the call", async (t) => {
   await peer.goaway();
 });
 
+test("a getter runs once for each call", async (t) => {
+  const peer = await Peer.start(t, "lookup/names.js");
+  assert.equal(await peer.call("asked"), 1);
+  assert.equal(await peer.call("asked"), 2);
+  assert.equal(await peer.call("asked"), 3);
+});
+
 test("ready lists functions by name, three levels deep, without running getters", async (t) => {
   const peer = await Peer.start(t, "lookup/names.js");
   const { methods } = peer;
@@ -209,8 +216,10 @@ test("modules with cycles load, list and answer", async (t) => {
 
 test("what compilers make of ES modules is listed and found", async (t) => {
   const peer = await Peer.start(t, "lookup/compiled.js");
-  assert.deepEqual(peer.methods.sort(), ["price", "total"]);
+  assert.deepEqual(peer.methods.sort(), ["price", "raise", "total"]);
   assert.equal(await peer.call("price", 4), 8);
+  await peer.call("raise");
+  assert.equal(await peer.call("price", 4), 12);
   assert.equal(await peer.call("total"), "total");
   assert.equal((await peer.fail("bad")).message, "too early");
 });
