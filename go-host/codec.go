@@ -24,7 +24,7 @@ var errTooDeep = fmt.Errorf("nested more than %d levels deep", maxDepth)
 type payload struct {
 	bytes    []byte
 	encoding frame.Encoding
-	encoder  *jsonEncoder
+	memory   interface{ release() } // of the bytes, or nil where it is the caller's
 }
 
 // encode turns a Go value into a payload: []byte is sent raw, json.RawMessage and Encoded as they are, nil as no argument
@@ -47,8 +47,7 @@ func encode(in any, codec Codec, library JSONLibrary) (p payload, err error) {
 		}
 	}
 	if codec == MsgPack {
-		p.bytes, err = encodeMsgPack(in)
-		return p, err
+		return encodeMsgPack(in)
 	}
 	if library.Marshal != nil {
 		p.bytes, err = library.Marshal(in)
@@ -84,17 +83,23 @@ func (c Codec) encoding() frame.Encoding {
 
 // release gives the payload's memory back.
 func (p payload) release() {
-	if p.encoder != nil && p.encoder.buffer.Cap() <= keptEncoder {
-		encoders.Put(p.encoder)
+	if p.memory != nil {
+		p.memory.release()
 	}
 }
 
 // keptEncoder is the largest buffer, in bytes, that is kept for the next call.
-const keptEncoder = 1 << 20
+const keptEncoder = 4 << 20
 
 type jsonEncoder struct {
 	buffer  bytes.Buffer
 	encoder *json.Encoder
+}
+
+func (e *jsonEncoder) release() {
+	if e.buffer.Cap() <= keptEncoder {
+		encoders.Put(e)
+	}
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -107,7 +112,7 @@ var encoders = sync.Pool{New: func() any {
 func encodeJSON(in any) (payload, error) {
 	e := encoders.Get().(*jsonEncoder) //nolint:errcheck // the pool holds nothing else
 	e.buffer.Reset()
-	p := payload{encoding: frame.JSON, encoder: e}
+	p := payload{encoding: frame.JSON, memory: e}
 	if err := e.encoder.Encode(in); err != nil {
 		return p, err
 	}

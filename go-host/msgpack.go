@@ -2,6 +2,7 @@ package rootbridge
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -10,25 +11,46 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"rootbridge/internal/frame"
 )
 
 // encodeMsgPack sees what encoding/json sees in a Go value: the same fields, options and keys. The library is asked for the
 // bytes alone, because it has rules of its own for structs. Integers get their smallest form: JavaScript reads a 64-bit form
 // as a BigInt.
-func encodeMsgPack(in any) ([]byte, error) {
-	var buffer msgPackBuffer
-	encoder := msgPackEncoder{msgpack.NewEncoder(&buffer)}
-	encoder.library.UseCompactInts(true)
-	encoder.library.SetCustomStructTag("json") // for what an EncodeMsgpack method encodes with it
-	if err := encoder.value(reflect.ValueOf(in)); err != nil {
-		return nil, within("argument", err)
+func encodeMsgPack(in any) (payload, error) {
+	e := msgPackEncoders.Get().(*msgPackEncoder) //nolint:errcheck // the pool holds nothing else
+	e.reset()
+	p := payload{encoding: frame.MsgPack, memory: e}
+	if err := e.value(reflect.ValueOf(in), 0); err != nil {
+		return p, within("argument", err)
 	}
-	return buffer.bytes, nil
+	p.bytes = e.buffer.bytes
+	return p, nil
 }
 
-type msgPackEncoder struct{ library *msgpack.Encoder }
+type msgPackEncoder struct {
+	library *msgpack.Encoder
+	buffer  msgPackBuffer
+}
 
-func (e msgPackEncoder) value(v reflect.Value) error {
+var msgPackEncoders = sync.Pool{New: func() any { return &msgPackEncoder{library: msgpack.NewEncoder(nil)} }}
+
+func (e *msgPackEncoder) reset() {
+	e.buffer = msgPackBuffer{bytes: e.buffer.bytes[:0]}
+	e.library.Reset(&e.buffer)
+	e.library.UseCompactInts(true)
+	e.library.SetCustomStructTag("json") // for what an EncodeMsgpack method encodes with it
+}
+
+func (e *msgPackEncoder) release() {
+	if cap(e.buffer.bytes) <= keptEncoder {
+		msgPackEncoders.Put(e)
+	}
+}
+
+// value encodes a value that is within so many lists and objects.
+func (e *msgPackEncoder) value(v reflect.Value, depth int) error {
 	v, err := pointee(v)
 	if err != nil {
 		return err
@@ -39,13 +61,13 @@ func (e msgPackEncoder) value(v reflect.Value) error {
 	form := formOf(v.Type())
 	switch kind := v.Kind(); {
 	case form.encodesItself && v.CanInterface():
-		return e.self(v)
+		return e.self(v, depth)
 	case kind == reflect.Struct:
-		return e.fields(v, form.fields)
+		return e.fields(v, form.fields, depth)
 	case kind == reflect.Map:
-		return e.entries(v)
+		return e.entries(v, depth)
 	case kind == reflect.Slice || kind == reflect.Array:
-		return e.items(v)
+		return e.items(v, depth)
 	case kind == reflect.String:
 		return e.library.EncodeString(v.String())
 	case kind == reflect.Bool:
@@ -74,14 +96,16 @@ func pointee(v reflect.Value) (reflect.Value, error) {
 }
 
 // self lets a value encode itself. Text comes before bytes, as text is what it is in JSON.
-func (e msgPackEncoder) self(v reflect.Value) error {
+func (e *msgPackEncoder) self(v reflect.Value, depth int) error {
 	var encoded []byte
 	var err error
 	switch self := addressOf(v).(type) {
 	case *time.Time:
 		return e.library.EncodeTime(*self)
 	case msgpack.CustomEncoder, msgpack.Marshaler:
+		e.buffer.watch(depth)
 		err = e.library.Encode(self)
+		e.buffer.nesting = nil
 	case encoding.TextMarshaler:
 		if encoded, err = self.MarshalText(); err == nil {
 			return e.library.EncodeString(string(encoded))
@@ -108,7 +132,7 @@ func copyOf(v reflect.Value) reflect.Value {
 	return copied
 }
 
-func (e msgPackEncoder) fields(v reflect.Value, fields *structFields) error {
+func (e *msgPackEncoder) fields(v reflect.Value, fields *structFields, depth int) error {
 	var room [16]reflect.Value
 	present := 0
 	values := room[:0]
@@ -119,30 +143,28 @@ func (e msgPackEncoder) fields(v reflect.Value, fields *structFields) error {
 		}
 		values = append(values, value)
 	}
-	if err := e.library.EncodeMapLen(present); err != nil {
+	if err := cmp.Or(checkDepth(present, depth), e.library.EncodeMapLen(present)); err != nil {
 		return err
 	}
 	for i, value := range values {
 		if !value.IsValid() {
 			continue
 		}
-		if err := e.field(&fields.list[i], value); err != nil {
+		if err := e.field(&fields.list[i], value, depth+1); err != nil {
 			return within("."+fields.list[i].name, err)
 		}
 	}
 	return nil
 }
 
-func (e msgPackEncoder) field(field *structField, value reflect.Value) error {
-	if err := e.library.EncodeString(field.name); err != nil {
-		return err
-	}
+func (e *msgPackEncoder) field(field *structField, value reflect.Value, depth int) error {
+	e.buffer.bytes = append(e.buffer.bytes, field.packed...)
 	if !field.quoted {
-		return e.value(value)
+		return e.value(value, depth)
 	}
 	value, err := pointee(value)
 	if err != nil || !value.IsValid() || formOf(value.Type()).encodesItself {
-		return e.value(value)
+		return e.value(value, depth)
 	}
 	text, err := encodeJSON(value.Interface())
 	defer text.release()
@@ -152,11 +174,18 @@ func (e msgPackEncoder) field(field *structField, value reflect.Value) error {
 	return e.library.EncodeString(string(text.bytes))
 }
 
-func (e msgPackEncoder) entries(v reflect.Value) error {
+// packedText encodes text.
+func packedText(text string) []byte {
+	var b bytes.Buffer
+	_ = msgpack.NewEncoder(&b).EncodeString(text) // never fails
+	return b.Bytes()
+}
+
+func (e *msgPackEncoder) entries(v reflect.Value, depth int) error {
 	if v.IsNil() {
 		return e.library.EncodeNil()
 	}
-	if err := e.library.EncodeMapLen(v.Len()); err != nil {
+	if err := cmp.Or(checkDepth(v.Len(), depth), e.library.EncodeMapLen(v.Len())); err != nil {
 		return err
 	}
 	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
@@ -166,7 +195,7 @@ func (e msgPackEncoder) entries(v reflect.Value) error {
 		if err := e.key(key); err != nil {
 			return err
 		}
-		if err := e.value(value); err != nil {
+		if err := e.value(value, depth+1); err != nil {
 			return within(keySegment(key), err)
 		}
 	}
@@ -174,7 +203,7 @@ func (e msgPackEncoder) entries(v reflect.Value) error {
 }
 
 // key encodes the key of a map: text, or a number or boolean, which JavaScript makes text.
-func (e msgPackEncoder) key(v reflect.Value) error {
+func (e *msgPackEncoder) key(v reflect.Value) error {
 	v, err := pointee(v)
 	if err != nil {
 		return err
@@ -183,7 +212,7 @@ func (e msgPackEncoder) key(v reflect.Value) error {
 	case kind == reflect.String:
 		return e.library.EncodeString(v.String()) // as encoding/json, which doesn't ask its MarshalText either
 	case kind == reflect.Bool, v.CanInt(), v.CanUint(), v.CanFloat():
-		return e.value(v)
+		return e.value(v, 0)
 	case v.IsValid() && v.CanInterface():
 		if self, ok := addressOf(v).(encoding.TextMarshaler); ok {
 			text, err := self.MarshalText()
@@ -197,7 +226,7 @@ func (e msgPackEncoder) key(v reflect.Value) error {
 	return misplaced(" has a key that is nil")
 }
 
-func (e msgPackEncoder) items(v reflect.Value) error {
+func (e *msgPackEncoder) items(v reflect.Value, depth int) error {
 	switch isSlice := v.Kind() == reflect.Slice; {
 	case isSlice && v.IsNil():
 		return e.library.EncodeNil()
@@ -207,22 +236,35 @@ func (e msgPackEncoder) items(v reflect.Value) error {
 	default:
 		return e.library.EncodeBytes(copyOf(v).Bytes())
 	}
-	if err := e.library.EncodeArrayLen(v.Len()); err != nil {
+	if err := cmp.Or(checkDepth(v.Len(), depth), e.library.EncodeArrayLen(v.Len())); err != nil {
 		return err
 	}
 	for i := range v.Len() {
-		if err := e.value(v.Index(i)); err != nil {
+		if err := e.value(v.Index(i), depth+1); err != nil {
 			return within(fmt.Sprintf("[%d]", i), err)
 		}
 	}
 	return nil
 }
 
-// msgPackBuffer takes what an encoder writes, and stops it when it nests too deeply, as it does with a cycle.
+// checkDepth tells whether so many values may be within as many lists and objects as these are in themselves. It ends a cycle.
+func checkDepth(values, depth int) error {
+	if values > 0 && depth >= maxDepth {
+		return errTooDeep
+	}
+	return nil
+}
+
+// msgPackBuffer takes what an encoder writes.
 type msgPackBuffer struct {
 	bytes   []byte
-	scanned int
-	nesting nesting
+	scanned int      // while it is watched
+	nesting *nesting // nil while it is not
+}
+
+// watch stops what a value writes itself within so many lists and objects when it nests too deeply, as it does with a cycle.
+func (w *msgPackBuffer) watch(depth int) {
+	w.scanned, w.nesting = len(w.bytes), &nesting{limit: maxDepth - depth}
 }
 
 func (w *msgPackBuffer) Write(p []byte) (int, error) {
@@ -237,6 +279,9 @@ func (w *msgPackBuffer) WriteByte(c byte) error {
 
 // scan looks at the items that are whole.
 func (w *msgPackBuffer) scan() error {
+	if w.nesting == nil {
+		return nil
+	}
 	for w.scanned < len(w.bytes) {
 		header, body, children, ok := msgPackItem(w.bytes[w.scanned:])
 		if !ok || header+body > uint64(len(w.bytes)-w.scanned) { //nolint:gosec // not negative
@@ -286,14 +331,34 @@ type msgPackForm struct {
 // plainForm is that of types without a name, or of the language: they have no methods.
 var plainForm msgPackForm
 
+// plainTypes are the language's own, by kind, which most values are of.
+var plainTypes = [...]reflect.Type{
+	reflect.Bool: reflect.TypeFor[bool](), reflect.String: reflect.TypeFor[string](),
+	reflect.Int: reflect.TypeFor[int](), reflect.Int8: reflect.TypeFor[int8](), reflect.Int16: reflect.TypeFor[int16](),
+	reflect.Int32: reflect.TypeFor[int32](), reflect.Int64: reflect.TypeFor[int64](),
+	reflect.Uint: reflect.TypeFor[uint](), reflect.Uint8: reflect.TypeFor[uint8](), reflect.Uint16: reflect.TypeFor[uint16](),
+	reflect.Uint32: reflect.TypeFor[uint32](), reflect.Uint64: reflect.TypeFor[uint64](),
+	reflect.Float32: reflect.TypeFor[float32](), reflect.Float64: reflect.TypeFor[float64](),
+	reflect.UnsafePointer: nil,
+}
+
 var msgPackForms sync.Map // reflect.Type to *msgPackForm
 
 func formOf(t reflect.Type) *msgPackForm {
-	if t.PkgPath() == "" && t.Kind() != reflect.Struct {
+	if t == plainTypes[t.Kind()] {
 		return &plainForm
 	}
 	if known, ok := msgPackForms.Load(t); ok {
 		return known.(*msgPackForm) //nolint:errcheck,forcetypeassert // nothing else is stored
+	}
+	form := newForm(t)
+	msgPackForms.Store(t, form)
+	return form
+}
+
+func newForm(t reflect.Type) *msgPackForm {
+	if t.PkgPath() == "" && t.Kind() != reflect.Struct {
+		return &plainForm
 	}
 	implements := reflect.PointerTo(t).Implements
 	form := &msgPackForm{
@@ -303,7 +368,6 @@ func formOf(t reflect.Type) *msgPackForm {
 	if t.Kind() == reflect.Struct {
 		form.fields = fieldsOf(t)
 	}
-	msgPackForms.Store(t, form)
 	return form
 }
 

@@ -35,7 +35,26 @@ func decodeMsgPack(encoded []byte, out any) error {
 }
 
 // msgPackDecoder reads values from what checkMsgPack has found to be whole. It keeps none of the bytes.
-type msgPackDecoder struct{ rest []byte }
+type msgPackDecoder struct {
+	rest []byte
+	seen [64]string // short texts, by a hash: many come again and again, such as the names of states
+}
+
+// longestSeen is the longest text that is looked for among those before, in bytes.
+const longestSeen = 16
+
+// text makes a string, the same one for what has just come before.
+func (d *msgPackDecoder) text(body []byte) string {
+	if len(body) == 0 || len(body) > longestSeen {
+		return string(body)
+	}
+	hash := uint(len(body)) + 7*uint(body[0]) + 31*uint(body[len(body)-1])
+	seen := &d.seen[hash%uint(len(d.seen))]
+	if *seen != string(body) {
+		*seen = string(body)
+	}
+	return *seen
+}
 
 func (d *msgPackDecoder) value(v reflect.Value) error {
 	if kindOf(d.rest) == itemNothing {
@@ -71,7 +90,7 @@ func (d *msgPackDecoder) value(v reflect.Value) error {
 	case kind == itemFloat && (v.CanInt() || v.CanUint() || v.CanFloat()):
 		return setFloat(v, msgPackFloat(item))
 	case kind == itemText && v.Kind() == reflect.String:
-		v.SetString(string(body))
+		v.SetString(d.text(body))
 	case kind == itemBool && v.Kind() == reflect.Bool:
 		v.SetBool(item[0] == 0xc3)
 	case (kind == itemBytes || kind == itemText) && v.Kind() == reflect.Slice && isBytes(v.Type()):
@@ -216,7 +235,7 @@ func (d *msgPackDecoder) untypedMap() (_ any, err error) {
 			return nil, misplaced(" has a key that is %s, and an any takes only text: expected a Go type with such keys", kind)
 		}
 		_, name, _ := d.next()
-		if m[string(name)], err = d.untyped(); err != nil {
+		if m[d.text(name)], err = d.untyped(); err != nil {
 			return nil, within(fmt.Sprintf("[%q]", name), err)
 		}
 	}
@@ -301,13 +320,15 @@ func setNumeral(v reflect.Value, text string) error {
 
 func (d *msgPackDecoder) fields(v reflect.Value, n int) error {
 	fields := formOf(v.Type()).fields
+	at := -1
 	for range n {
-		name := d.whole()
-		field := fields.find(textOf(name))
-		if field == nil {
+		found := fields.find(textOf(d.whole()), at)
+		if found < 0 {
 			d.whole()
 			continue
 		}
+		at = found
+		field := &fields.list[at]
 		if err := d.field(v, field); err != nil {
 			return within("."+field.name, err)
 		}

@@ -13,7 +13,7 @@ var (
 
 // checkMsgPack finds what isn't one whole value, or is nested too deeply, so that decoders need not look for it.
 func checkMsgPack(b []byte) error {
-	nesting := nesting{open: make([]uint64, 0, 32)}
+	nesting := nesting{open: make([]uint64, 0, 32), limit: maxDepth}
 	for {
 		header, body, children, ok := msgPackItem(b)
 		if !ok || header+body > uint64(len(b)) {
@@ -34,7 +34,10 @@ func checkMsgPack(b []byte) error {
 }
 
 // nesting keeps one counter for each open array or map: the items that are missing, innermost last.
-type nesting struct{ open []uint64 }
+type nesting struct {
+	open  []uint64
+	limit int // how many may be open
+}
 
 // add takes notice of the next item, which holds so many others.
 func (n *nesting) add(children uint64) error {
@@ -42,7 +45,7 @@ func (n *nesting) add(children uint64) error {
 		n.open[last]--
 	}
 	if children > 0 {
-		if len(n.open) == maxDepth {
+		if len(n.open) >= n.limit {
 			return errTooDeep
 		}
 		n.open = append(n.open, children)

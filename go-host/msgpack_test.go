@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // Shapes are structs in which the rules of encoding/json for fields matter.
@@ -118,7 +122,7 @@ func TestMsgPackSeesInStructsWhatEncodingJSONSees(t *testing.T) {
 			continue
 		}
 		var got any
-		if err := decodeMsgPack(encoded, &got); err != nil {
+		if err := decodeMsgPack(encoded.bytes, &got); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := generic(t, got), generic(t, json.RawMessage(want)); got != want {
@@ -180,7 +184,7 @@ func FuzzMsgPackDecodesLikeJSON(f *testing.F) {
 			if _, err := decodeJSON(canonical, want, JSONLibrary{}); err != nil {
 				continue
 			}
-			if err := decodeMsgPack(encoded, got); err != nil || generic(t, got) != generic(t, want) {
+			if err := decodeMsgPack(encoded.bytes, got); err != nil || generic(t, got) != generic(t, want) {
 				t.Errorf("%s into %T: got %s, %v; with json %s", canonical, got, generic(t, got), err, generic(t, want))
 			}
 		}
@@ -244,7 +248,7 @@ func TestMsgPackIntegersFitOrAreRefused(t *testing.T) {
 		} {
 			want := reflect.New(reflect.TypeOf(out).Elem()).Interface()
 			wantErr := json.Unmarshal([]byte(text), want)
-			err := decodeMsgPack(encoded, out)
+			err := decodeMsgPack(encoded.bytes, out)
 			if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(out, want) {
 				t.Errorf("%s into %T: got %v, %v; expected %v, %v", text, out, reflect.ValueOf(out).Elem(), err, reflect.ValueOf(want).Elem(), wantErr)
 			}
@@ -265,10 +269,135 @@ func TestMsgPackRefusesPointersThatLeadNowhere(t *testing.T) {
 	if _, err := encodeMsgPack(endless); !errors.Is(err, errTooDeep) {
 		t.Errorf("encoding: %v", err)
 	}
-	if encoded, err := encodeMsgPack(loop(nil)); err != nil || string(encoded) != "\xc0" {
-		t.Errorf("encoding nil: %x, %v", encoded, err)
+	if encoded, err := encodeMsgPack(loop(nil)); err != nil || string(encoded.bytes) != "\xc0" {
+		t.Errorf("encoding nil: %x, %v", encoded.bytes, err)
 	}
 	if err := decodeMsgPack([]byte{1}, new(loop)); !errors.Is(err, errTooDeep) {
 		t.Errorf("decoding: %v", err)
+	}
+}
+
+func TestMsgPackRefusesValuesThatHoldThemselves(t *testing.T) {
+	t.Parallel()
+	list, object, shape := []any{nil}, map[string]any{}, shapeDeep{More: map[string]any{}}
+	list[0], object["self"], shape.More["self"] = list, object, &shape
+	for _, value := range []any{list, object, &shape} {
+		if _, err := encodeMsgPack(value); !errors.Is(err, errTooDeep) {
+			t.Errorf("%T: %v", value, err)
+		}
+	}
+}
+
+// russianDoll encodes itself as a list with nothing but a smaller one, with none below 1.
+type russianDoll int
+
+func (d russianDoll) EncodeMsgpack(encoder *msgpack.Encoder) error {
+	if d < 1 {
+		return encoder.EncodeNil()
+	}
+	return errors.Join(encoder.EncodeArrayLen(1), encoder.Encode(d-1))
+}
+
+func TestMsgPackCountsTheLevelsOfWhatEncodesItselfWithThoseAroundIt(t *testing.T) {
+	t.Parallel()
+	for _, around := range []int{0, 1, 1_000, maxDepth} {
+		room := maxDepth - around
+		for size, want := range map[int]error{room: nil, room + 1: errTooDeep} {
+			var value any = []any{russianDoll(size), "and what follows it"}
+			if around == 0 {
+				value = russianDoll(size)
+			}
+			for range around - 1 {
+				value = []any{value}
+			}
+			if _, err := encodeMsgPack(value); !errors.Is(err, want) {
+				t.Errorf("%d levels within %d: got %v, expected %v", size, around, err, want)
+			}
+		}
+	}
+}
+
+func TestMsgPackCountsLevelsAnewAfterWhatEncodesItself(t *testing.T) {
+	t.Parallel()
+	var first, second any = russianDoll(1), nil
+	for range maxDepth - 10 {
+		first, second = []any{first}, []any{second}
+	}
+	if _, err := encodeMsgPack([]any{first, second}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMsgPackCountsTheLevelsOfListsAndObjects(t *testing.T) {
+	t.Parallel()
+	for _, wrap := range []func(any) any{
+		func(value any) any { return []any{value} },
+		func(value any) any { return map[string]any{"in": value} },
+		func(value any) any { return struct{ In any }{value} },
+	} {
+		var value any = []any{} // which opens no level
+		for range maxDepth {
+			value = wrap(value)
+		}
+		if _, err := encodeMsgPack(value); err != nil {
+			t.Error(err)
+		}
+		if _, err := encodeMsgPack(wrap(value)); !errors.Is(err, errTooDeep) {
+			t.Errorf("%T: %v", value, err)
+		}
+	}
+}
+
+func TestMsgPackIsEncodedAnewAfterAValueThatFailed(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		failed, err := encodeMsgPack([]any{"left", "over", func() {}})
+		if err == nil {
+			t.Fatal("a function was encoded")
+		}
+		failed.release()
+		encoded, err := encodeMsgPack([]any{1})
+		if err != nil || string(encoded.bytes) != "\x91\x01" {
+			t.Fatalf("%x, %v", encoded.bytes, err)
+		}
+		encoded.release()
+	}
+}
+
+func TestMsgPackTextsThatAreNearlyAlikeStayApart(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for range 3 {
+		for a := range 12 {
+			for b := range 12 {
+				want = append(want, fmt.Sprintf("x%c%cx", 'a'+a, 'a'+b), strings.Repeat("y", a+b))
+			}
+		}
+	}
+	encoded, err := encodeMsgPack(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := decodeMsgPack(encoded.bytes, &got); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestMsgPackFieldsAreFoundInAnyOrder(t *testing.T) {
+	t.Parallel()
+	type shape struct{ A, B, C, D int }
+	want := shape{1, 2, 3, 4}
+	names := []string{"A", "B", "C", "D", "unknown", "b"} // b is B, by the last of its rules
+	for range 200 {
+		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		text := []byte{0x86}
+		for _, name := range names {
+			text = append(append(text, packedText(name)...), map[string]byte{"A": 1, "B": 2, "b": 2, "C": 3, "D": 4}[name])
+		}
+		var got shape
+		if err := decodeMsgPack(text, &got); err != nil || got != want {
+			t.Errorf("%q: %v, %v", names, got, err)
+		}
 	}
 }

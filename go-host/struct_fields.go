@@ -11,21 +11,24 @@ import (
 // structFields are the fields of a struct as encoding/json sees them, in its order.
 type structFields struct {
 	list   []structField
-	byName map[string]*structField
+	byName map[string]int // indexes in list
 }
 
 // structField may be promoted from an embedded struct.
 type structField struct {
 	name                        string
-	index                       []int // of the field in the struct, for a promoted one behind those of what it is embedded in
+	packed                      []byte // the name as MessagePack
+	index                       []int  // of the field in the struct, for a promoted one behind those of what it is embedded in
 	tagged                      bool
 	omitEmpty, omitZero, quoted bool
 }
 
 func fieldsOf(t reflect.Type) *structFields {
-	fields := structFields{list: visibleFields(t), byName: map[string]*structField{}}
+	fields := structFields{list: visibleFields(t), byName: map[string]int{}}
 	for i := range fields.list {
-		fields.byName[fields.list[i].name] = &fields.list[i]
+		field := &fields.list[i]
+		field.packed = packedText(field.name)
+		fields.byName[field.name] = i
 	}
 	return &fields
 }
@@ -126,17 +129,16 @@ func dominant(same []structField) *structField {
 	return dominant
 }
 
-// find returns the field of a name, or else one that differs in nothing but case.
-func (s *structFields) find(name []byte) *structField {
-	if field := s.byName[string(name)]; field != nil {
-		return field
+// find returns the index of the field with a name, or else of one that differs in nothing but case, or -1. It looks first where
+// the field is if the value has them in the struct's order, behind the one before.
+func (s *structFields) find(name []byte, before int) int {
+	if next := before + 1; next < len(s.list) && s.list[next].name == string(name) {
+		return next
 	}
-	for i := range s.list {
-		if bytes.EqualFold([]byte(s.list[i].name), name) {
-			return &s.list[i]
-		}
+	if i, ok := s.byName[string(name)]; ok {
+		return i
 	}
-	return nil
+	return slices.IndexFunc(s.list, func(f structField) bool { return bytes.EqualFold([]byte(f.name), name) })
 }
 
 // encoded returns the field's value in a struct, or the zero Value where it is left out.

@@ -59,27 +59,58 @@ export function assertWellFormed(bytes: Uint8Array): void {
 
 /** Returns the deepest level; throws past `limit`. */
 function scan(bytes: Uint8Array, limit: number): number {
-  /** Values still to come at each open level. */
-  const open: number[] = [1];
-  let deepest = 0;
+  const nesting = new Nesting(limit);
   let offset = 0;
-  while (open.length > 0) {
-    const level = open.length - 1;
-    const left = open[level] ?? 0;
-    if (left === 0) {
-      open.length = level;
-      continue;
-    }
-    open[level] = left - 1;
-    const token = readToken(bytes, offset);
-    offset = token.end;
-    if (token.children === 0) continue;
-    open[level + 1] = token.children;
-    if (level + 1 > deepest) deepest = level + 1;
-    if (deepest > limit) throw new Error(`nested deeper than ${limit} levels`);
+  while (nesting.left > 0) {
+    const end = endOfShort(bytes, offset);
+    offset = end > 0 ? end : readToken(bytes, offset).end;
+    nesting.add(end > 0 ? 0 : token.children);
   }
   if (offset < bytes.length) throw new Error(`${bytes.length - offset} bytes after the value`);
-  return deepest;
+  return nesting.deepest;
+}
+
+/** How many values are missing. */
+class Nesting {
+  /** At the innermost level. */
+  left = 1;
+  deepest = 0;
+  #level = 0;
+  /** At the levels around it. */
+  readonly #outer: number[] = [];
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Takes notice of the next value, which holds so many others. */
+  add(children: number): void {
+    this.left -= 1;
+    if (children > 0) this.#enter(children);
+    while (this.left === 0 && this.#level > 0) {
+      this.#level -= 1;
+      this.left = this.#outer[this.#level] ?? 0;
+    }
+  }
+
+  #enter(children: number): void {
+    this.#outer[this.#level] = this.left;
+    this.left = children;
+    this.#level += 1;
+    if (this.#level <= this.deepest) return;
+    this.deepest = this.#level;
+    if (this.deepest > this.#limit) throw new Error(`nested deeper than ${this.#limit} levels`);
+  }
+}
+
+/** Where a small integer or short text ends, as most values are; 0 for anything else. */
+function endOfShort(bytes: Uint8Array, offset: number): number {
+  const lead = bytes[offset];
+  if (lead === undefined) return 0;
+  if (lead < 0x80 || lead >= 0xe0) return offset + 1;
+  const end = lead >= 0xa0 && lead < 0xc0 ? offset + 1 + (lead & 0x1f) : 0;
+  return end <= bytes.length ? end : 0;
 }
 
 /** One token, reused: where it ends, and how many values follow as its children. */
@@ -90,7 +121,6 @@ function readToken(bytes: Uint8Array, offset: number): typeof token {
   if (lead === undefined) throw new Error("ended inside a value");
   token.children = 0;
   token.end = offset + 1;
-  if (lead < 0x80 || lead >= 0xe0) return token;
   if (lead < 0x90) token.children = (lead & 0x0f) * 2;
   else if (lead < 0xa0) token.children = lead & 0x0f;
   else if (lead < 0xc0) token.end += lead & 0x1f;

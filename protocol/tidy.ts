@@ -109,6 +109,7 @@ function tidyBigInt(value: bigint, key: Key): unknown {
 function tidyContent(value: object, key: Key, depth: number): unknown {
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   if (isArray(value)) return tidyArray(value, depth);
+  if (isPlain(value)) return tidyProperties(value, depth); // which nearly all others are
   if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
   if (isDate(value)) return tidyDate(value);
@@ -174,7 +175,7 @@ function tidyProperties(value: object, depth: number): unknown {
     const key = keys[i] ?? "";
     const item = from[key];
     const tidied = tidyAt(item, key, depth + 1);
-    const cleanKey = key.length < SHORT && hasLoneSurrogate(key) ? wellFormed(key) : key;
+    const cleanKey = tidyKey(key, i);
     if (copy === undefined) {
       if (is(tidied, item) && tidied !== undefined && cleanKey === key) continue;
       copy = copyOf(from, keys, i);
@@ -182,6 +183,17 @@ function tidyProperties(value: object, depth: number): unknown {
     if (tidied !== undefined) copy[cleanKey] = tidied;
   }
   return copy ?? withoutLateKeys(from, keys);
+}
+
+/** Keys that nothing is wrong with, by their place in the object: those of a list nearly all have the same ones. */
+const cleanKeys: string[] = new Array<string>(64).fill("");
+
+function tidyKey(key: string, place: number): string {
+  const isKept = place < cleanKeys.length;
+  if (isKept && cleanKeys[place] === key) return key;
+  if (key.length < SHORT && hasLoneSurrogate(key)) return wellFormed(key);
+  if (isKept) cleanKeys[place] = key;
+  return key;
 }
 
 /** A getter may have added a key, which msgpackr would find. */
