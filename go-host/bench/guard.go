@@ -10,16 +10,19 @@ import (
 	"time"
 )
 
-// guards are what Rootbridge must do of the calls of a bare loop in the same run: some three fifths of what it does, so that a noisy
-// machine does not fail it and a real loss does. With one caller it does four times what is asked where it has a processor to poll on.
-// Allocations are the same on each machine, but for what a garbage collection takes out of pools.
-var guards = []struct {
+// expectation is what Rootbridge must do of the calls of a bare loop in the same run.
+type expectation struct {
 	work            string
 	callers         int
 	contender, loop string
 	least           float64
 	mostAllocs      float64 // in Go, per call
-}{
+}
+
+// expectations are some three fifths of what it does, so that a noisy machine does not fail it and a real loss does. With one
+// caller it does four times what is asked where it has a processor to poll on. Allocations are the same on each machine, but for
+// what a garbage collection takes out of pools.
+var expectations = []expectation{
 	{"echo-100B", 1, "rootbridge", "bare-json", 0.5, 5},
 	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.5, 5},
 	{"echo-100B", 64, "rootbridge", "bare-json", 0.55, 5},
@@ -41,30 +44,39 @@ func guard(ctx context.Context, progress io.Writer) error {
 		}
 		cells = append(cells, some...)
 	}
-	var slow []error
-	for _, g := range guards {
-		own := roundsOf(cells, g.contender, g.work, g.callers)
-		share := medianShare(own, roundsOf(cells, g.loop, g.work, g.callers))
-		allocs := medianAllocs(own)
-		fmt.Fprintf(os.Stdout, "%s, %d callers: %s makes %.2f times the calls of %s, at least %.2f are expected; %.1f allocations, at most %.1f\n",
-			g.work, g.callers, g.contender, share, g.loop, g.least, allocs, g.mostAllocs)
-		if share < g.least {
-			slow = append(slow, fmt.Errorf("%s has become slow at %s with %d callers: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
-				g.contender, g.work, g.callers, g.least, g.loop, share))
-		}
-		if allocs > g.mostAllocs {
-			slow = append(slow, fmt.Errorf("%s allocates more at %s with %d callers: expected at most %.1f allocations in Go for a call, got %.1f",
-				g.contender, g.work, g.callers, g.mostAllocs, allocs))
-		}
+	errs := make([]error, len(expectations))
+	for i, e := range expectations {
+		errs[i] = e.check(cells, os.Stdout)
 	}
-	return errors.Join(slow...)
+	return errors.Join(errs...)
+}
+
+// check tells what was expected and what came, and fails where it is not met, or was not measured.
+func (e expectation) check(cells []cell, out io.Writer) error {
+	own, other := roundsOf(cells, e.contender, e.work, e.callers), roundsOf(cells, e.loop, e.work, e.callers)
+	if len(own) == 0 || len(own) != len(other) {
+		return fmt.Errorf("%s, %d callers: expected as many rounds of %s as of %s, got %d and %d", e.work, e.callers, e.contender, e.loop, len(own), len(other))
+	}
+	share, allocs := medianShare(own, other), medianAllocs(own)
+	fmt.Fprintf(out, "%s, %d callers: %s makes %.2f times the calls of %s, at least %.2f are expected; %.1f allocations, at most %.1f\n",
+		e.work, e.callers, e.contender, share, e.loop, e.least, allocs, e.mostAllocs)
+	var errs []error
+	if !(share >= e.least) {
+		errs = append(errs, fmt.Errorf("%s has become slow at %s with %d callers: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
+			e.contender, e.work, e.callers, e.least, e.loop, share))
+	}
+	if !(allocs <= e.mostAllocs) {
+		errs = append(errs, fmt.Errorf("%s allocates more at %s with %d callers: expected at most %.1f allocations in Go for a call, got %.1f",
+			e.contender, e.work, e.callers, e.mostAllocs, allocs))
+	}
+	return errors.Join(errs...)
 }
 
 func guardSession(progress io.Writer) *session {
 	s := session{plan: plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{}}, progress: progress}
-	for _, g := range guards {
-		s.Works[g.callers] = withName(s.Works[g.callers], g.work)
-		s.names = withName(withName(s.names, g.contender), g.loop)
+	for _, e := range expectations {
+		s.Works[e.callers] = withName(s.Works[e.callers], e.work)
+		s.names = withName(withName(s.names, e.contender), e.loop)
 	}
 	return &s
 }

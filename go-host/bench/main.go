@@ -4,11 +4,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -44,14 +47,11 @@ type runCommand struct {
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
-	p := c.plan()
-	var names []string
-	for _, m := range makers {
-		if matches(c.Contenders, m.name) {
-			names = append(names, m.name)
-		}
+	s, err := c.session()
+	if err != nil {
+		return err
 	}
-	results, err := (&session{p, names, c.Profile, progress()}).run(ctx)
+	results, err := s.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,29 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(c.Out, append(text, '\n'), 0o644)
+}
+
+// session refuses a choice of which nothing would be measured.
+func (c *runCommand) session() (*session, error) {
+	p := c.plan()
+	contenders, err := chosen("contenders", c.Contenders, makers, func(m maker) string { return m.name })
+	if err != nil {
+		return nil, err
+	}
+	chosenWorks, err := chosen("works", c.Works, works, func(w *work) string { return w.name })
+	if err != nil {
+		return nil, err
+	}
+	if err := p.choose(c.Callers, chosenWorks); err != nil {
+		return nil, err
+	}
+	s := &session{p, contenders, c.Profile, progress()}
+	for _, callers := range p.callerCounts() {
+		if len(s.cells(callers)) > 0 {
+			return s, nil
+		}
+	}
+	return nil, errors.New("none of these contenders does any of these works with so many callers: choose others, or --full, which has more of them")
 }
 
 func (c *runCommand) plan() plan {
@@ -80,33 +103,31 @@ func (c *runCommand) plan() plan {
 	if c.Calls {
 		p.Cold, p.Idle = 0, 0
 	}
-	if len(c.Callers) > 0 {
-		works := map[int][]string{}
-		for _, callers := range c.Callers {
-			works[callers] = p.Works[callers]
-		}
-		p.Works = works
-	}
-	for callers, names := range p.Works {
-		var chosen []string
-		for _, name := range names {
-			if matches(c.Works, name) {
-				chosen = append(chosen, name)
-			}
-		}
-		p.Works[callers] = chosen
-	}
 	return p
 }
 
-// matches tells whether a name fits any of the patterns, or there are none.
-func matches(patterns []string, name string) bool {
+// chosen returns the names that fit any of the patterns, all without patterns. Each pattern must fit one.
+func chosen[Item any](what string, patterns []string, items []Item, nameOf func(Item) string) ([]string, error) {
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = nameOf(item)
+	}
+	if len(patterns) == 0 {
+		return names, nil
+	}
+	fits := map[string]bool{}
 	for _, pattern := range patterns {
-		if ok, _ := path.Match(pattern, name); ok {
-			return true
+		found := false
+		for _, name := range names {
+			if ok, _ := path.Match(pattern, name); ok {
+				fits[name], found = true, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("--%s: expected patterns for %s, got %q", what, strings.Join(names, ", "), pattern)
 		}
 	}
-	return len(patterns) == 0
+	return slices.DeleteFunc(names, func(name string) bool { return !fits[name] }), nil
 }
 
 type contendCommand struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -35,6 +36,24 @@ func (p plan) callerCounts() []int {
 	return slices.Sorted(maps.Keys(p.Works))
 }
 
+// choose leaves these works and numbers of callers, all of them without any.
+func (p plan) choose(callers []int, names []string) error {
+	counts := p.callerCounts()
+	for _, n := range callers {
+		if !slices.Contains(counts, n) {
+			return fmt.Errorf("--callers: expected numbers of %v, got %d", counts, n)
+		}
+	}
+	for _, n := range counts {
+		if len(callers) > 0 && !slices.Contains(callers, n) {
+			delete(p.Works, n)
+			continue
+		}
+		p.Works[n] = slices.DeleteFunc(p.Works[n], func(name string) bool { return !slices.Contains(names, name) })
+	}
+	return nil
+}
+
 // quick takes about five minutes.
 func quick() plan {
 	return plan{3, 3, 100 * time.Millisecond, 5, 5 * time.Second, map[int][]string{
@@ -54,5 +73,5 @@ func full() plan {
 			light = append(light, w.name)
 		}
 	}
-	return plan{5, 10, 500 * time.Millisecond, 20, 30 * time.Second, map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: all, 64: light, 256: light}}
+	return plan{5, 10, 500 * time.Millisecond, 20, 30 * time.Second, map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: slices.Clone(all), 64: light, 256: slices.Clone(light)}}
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestTheGuardTellsALossFromNoise(t *testing.T) {
+	t.Parallel()
+	e := expectation{"echo-100B", 64, "rootbridge", "bare-json", 0.5, 5}
+	for name, c := range map[string]struct {
+		rates, loops, allocs []float64
+		want                 string // in the error; "" for none
+	}{
+		"as expected":                   {[]float64{60, 70, 80}, []float64{100, 100, 100}, []float64{4, 4, 4}, ""},
+		"one round in which both were":  {[]float64{60, 7, 80}, []float64{100, 10, 100}, []float64{4, 4, 4}, ""},
+		"one round in which it was not": {[]float64{60, 7, 80}, []float64{100, 100, 100}, []float64{4, 90, 4}, ""},
+		"slow":                          {[]float64{49, 48, 80}, []float64{100, 100, 100}, []float64{4, 4, 4}, "at least 0.50 times the calls of bare-json, got 0.49"},
+		"more allocations":              {[]float64{60, 70, 80}, []float64{100, 100, 100}, []float64{4, 6, 7}, "at most 5.0 allocations in Go for a call, got 6.0"},
+		"no call made":                  {[]float64{0, 0, 0}, []float64{0, 0, 0}, []float64{4, 4, 4}, "has become slow"},
+		"not measured":                  {nil, nil, nil, "got 0 and 0"},
+		"the loop not measured":         {[]float64{60}, nil, []float64{4}, "got 1 and 0"},
+	} {
+		cells := []cell{
+			{"rootbridge", "echo-2KB", 64, rounds([]float64{1}, []float64{1})},
+			{"rootbridge", "echo-100B", 1, rounds([]float64{1}, []float64{1})},
+			{"rootbridge", "echo-100B", 64, rounds(c.rates, c.allocs)},
+			{"bare-json", "echo-100B", 64, rounds(c.loops, c.loops)},
+		}
+		err := e.check(cells, io.Discard)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, expected %q", name, err, c.want)
+		}
+	}
+}
+
+func rounds(rates, allocs []float64) []figures {
+	all := make([]figures, len(rates))
+	for i := range rates {
+		all[i] = figures{Rate: rates[i], Allocs: allocs[i]}
+	}
+	return all
+}
+
+func TestTheGuardMeasuresAllThatItExpects(t *testing.T) {
+	t.Parallel()
+	s := guardSession(io.Discard)
+	for _, e := range expectations {
+		for _, contender := range []string{e.contender, e.loop} {
+			if roundsOf(withRounds(s.cells(e.callers)), contender, e.work, e.callers) == nil {
+				t.Errorf("%s does not do %s with %d callers", contender, e.work, e.callers)
+			}
+		}
+	}
+}
+
+func withRounds(cells []cell) []cell {
+	for i := range cells {
+		cells[i].Rounds = []figures{{}}
+	}
+	return cells
+}
