@@ -21,7 +21,7 @@ type figures struct {
 	NodeCPU  float64 `json:"nodeCPU"`  // of the others, likewise
 	Allocs   float64 `json:"allocs"`   // in Go, per call
 	GoPeak   uint64  `json:"goPeak"`   // resident memory of this process, in bytes
-	NodePeak uint64  `json:"nodePeak"` // of the others together
+	NodePeak uint64  `json:"nodePeak"` // of the others together; of the largest where each call has its own
 }
 
 // measure has so many callers do a work for a time, each one call after the other.

@@ -21,8 +21,12 @@ func usageOf(pids []int) (usage, error) {
 		u.nodeCPU += cpu
 		u.nodePeak += peak
 	}
-	u.nodeCPU += ruledCPU(unix.RUSAGE_CHILDREN)
-	u.goCPU = ruledCPU(unix.RUSAGE_SELF)
+	ended, own := rusage(unix.RUSAGE_CHILDREN), rusage(unix.RUSAGE_SELF)
+	u.nodeCPU += timeOf(ended)
+	u.goCPU = timeOf(own)
+	if len(pids) == 0 {
+		u.nodePeak = uint64(ended.Maxrss) << 10 // of the largest that has ended
+	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	u.allocs = memory.Mallocs
@@ -38,10 +42,14 @@ func resetPeaks(pids []int) {
 	}
 }
 
-// ruledCPU is the time of getrusage(2), which is exact.
-func ruledCPU(who int) time.Duration {
+// rusage is what getrusage(2) tells, whose times are exact.
+func rusage(who int) unix.Rusage {
 	var used unix.Rusage
 	_ = unix.Getrusage(who, &used)
+	return used
+}
+
+func timeOf(used unix.Rusage) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
