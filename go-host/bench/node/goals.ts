@@ -86,12 +86,27 @@ function peerGoals(results: Results): Goal[] {
 }
 
 function latencyGoals(results: Results): Goal[] {
+  return [...singleWorkerLatencies(results), twoWorkers(results)];
+}
+
+function singleWorkerLatencies(results: Results): Goal[] {
   return FIGURES.flatMap((figure) => [
     ...["ndjson", "node-http", "grpc"].map((peer) => worst(results, figure, peer, MANY, 1)),
     worst(results, figure, "ndjson", ONE, 1.1),
     worst(results, figure, "node-http", ONE, 1),
     worst(results, figure, "grpc", ONE, 1),
   ]);
+}
+
+/** As many workers as processors, of which Go needs one. */
+function twoWorkers(results: Results): Goal {
+  const ratios = [16, 64].map((callers) =>
+    ratio(results, "p99", "rootbridge-2-workers", "ndjson", "echo-100B", callers),
+  );
+  return {
+    what: "echo-100B, 16 and 64 callers, two workers: p99 of ndjson's one, the worst",
+    value: Math.max(...ratios),
+  };
 }
 
 /** The largest ratio of a latency. */

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { goalsOf, isReached } from "../../go-host/bench/node/goals.ts";
+import {
+  type Cell,
+  type Figures,
+  median,
+  type Results,
+  ratio,
+  readResults,
+} from "../../go-host/bench/node/results.ts";
+
+const committed = readResults("docs/benchmarks/results.json");
+
+test("every goal was measured in the results that the page is made of", () => {
+  const missing = goalsOf(committed).filter(({ value }) => !Number.isFinite(value));
+  assert.deepEqual(
+    missing.map(({ what }) => what),
+    [],
+  );
+});
+
+test("a ratio is of two figures in the same round, and the middle of these", () => {
+  const results = withCells([
+    cell("rootbridge", [100, 10, 30]),
+    cell("bare-json", [200, 10, 10]), // 0.5, 1 and 3 times
+  ]);
+  assert.equal(ratio(results, "rate", "rootbridge", "bare-json", "echo-100B", 64), 1);
+});
+
+test("rounds that one of two has not are left out", () => {
+  const results = withCells([cell("rootbridge", [1, 2, 300]), cell("bare-json", [1, 1])]);
+  assert.equal(ratio(results, "rate", "rootbridge", "bare-json", "echo-100B", 64), 1.5);
+});
+
+test("what was not measured has no ratio, and is neither reached nor missed", () => {
+  const value = ratio(withCells([]), "rate", "rootbridge", "bare-json", "echo-100B", 64);
+  assert.ok(Number.isNaN(value));
+  assert.equal(isReached({ what: "", value, least: 1 }), undefined);
+  assert.equal(isReached({ what: "for comparison", value: 2 }), undefined);
+});
+
+test("a goal is reached at its bound, and not beyond it", () => {
+  const reached = [
+    isReached({ what: "", value: 0.95, least: 0.95 }),
+    isReached({ what: "", value: 0.949, least: 0.95 }),
+    isReached({ what: "", value: 1.1, most: 1.1 }),
+    isReached({ what: "", value: 1.101, most: 1.1 }),
+  ];
+  assert.deepEqual(reached, [true, false, true, false]);
+});
+
+test("a loss shows in each goal that it is of", () => {
+  const lost = goalsOf(slower(committed, "rootbridge", 10)).filter(
+    (goal) => isReached(goal) === false && / calls\/s of /.test(goal.what),
+  );
+  const names = lost.map(({ what }) => what);
+  for (const what of ["the bare loop", "node-http", "grpc", "ndjson"]) {
+    assert.ok(
+      names.some((name) => name.includes(what)),
+      `${what} is in none of ${names}`,
+    );
+  }
+});
+
+test("the middle of an even number of values is between two", () => {
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.ok(Number.isNaN(median([])));
+});
+
+function withCells(cells: Cell[]): Results {
+  return { ...committed, cells };
+}
+
+function cell(contender: string, rates: number[]): Cell {
+  const rounds = rates.map((rate) => ({ rate }) as Figures);
+  return { contender, work: "echo-100B", callers: 64, rounds };
+}
+
+/** The same results with so many times fewer calls by one contender. */
+function slower(results: Results, contender: string, times: number): Results {
+  const cells = results.cells.map((cell) =>
+    cell.contender === contender
+      ? { ...cell, rounds: cell.rounds.map((round) => ({ ...round, rate: round.rate / times })) }
+      : cell,
+  );
+  return { ...results, cells };
+}
