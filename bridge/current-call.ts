@@ -1,5 +1,5 @@
 import type { CurrentCall } from "../protocol/current-call.ts";
-import type { Encoding } from "../protocol/frame.ts";
+import { Encoding } from "../protocol/frame.ts";
 import type { CallMeta, CancelMeta, Invocation, LogLevel } from "../protocol/message.ts";
 import { execPattern } from "../protocol/methods.ts";
 import {
@@ -28,7 +28,6 @@ const storage = new AsyncLocalStorage<Call>();
 const RESOURCE = "rootbridge.call";
 /** Made before there is any call. */
 const outside = new AsyncResource(RESOURCE);
-const isReusable = endsWithScope();
 let writeLog: CallLog = () => {};
 
 /** One call that runs, with what its answer needs. */
@@ -145,14 +144,17 @@ function enter(call: Call, body: () => void): void {
   body();
 }
 
-/** True where what is entered in a resource's scope ends with it, as from Node 24 on; else the resource keeps it. */
+/**
+ * True where what is entered in a resource's scope ends with it, as from Node 24 on; else the resource keeps it, and Node follows
+ * contexts from here on, before user code can be in its way.
+ */
 function endsWithScope(): boolean {
-  const probe = new AsyncLocalStorage<true>();
-  outside.runInAsyncScope(() => probe.enterWith(true));
-  const kept = outside.runInAsyncScope(() => probe.getStore());
-  probe.disable();
-  return kept === undefined;
+  const probe = new Call(0, { method: "" }, Encoding.Json, 0);
+  outside.runInAsyncScope(() => storage.enterWith(probe));
+  return outside.runInAsyncScope(() => storage.getStore()) === undefined;
 }
+
+const isReusable = endsWithScope();
 
 /** The call that the running code belongs to, as far as Node can tell. */
 export function runningCall(): Call | undefined {

@@ -8,7 +8,8 @@ const FILE = "globals/prototypes.js";
 const METHODS: [owner: string, method: string][] = [
   ["Array", "push"],
   ["Array", "shift"],
-  ["AsyncLocalStorage", "run"],
+  ["AsyncLocalStorage", "enterWith"],
+  ["AsyncResource", "runInAsyncScope"],
   ["Buffer", "subarray"],
   ["Buffer", "toString"],
   ["Buffer", "write"],

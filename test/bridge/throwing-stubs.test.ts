@@ -7,7 +7,6 @@ const FILE = "globals/stubs.js";
 /** What Node itself does not survive, or what here is no method of user code's to break. */
 const FATAL_TO_NODE: readonly string[] = [
   "Array.pop", // its async hooks
-  "MapIterator.next", // its async storage
   "Function.apply", // Node 18's timers and events
   "Buffer.utf8Write", // Node 18's Buffer.from
   "process._fatalException",
