@@ -32,6 +32,7 @@ func encodeMsgPack(in any) (payload, error) {
 type msgPackEncoder struct {
 	library *msgpack.Encoder
 	buffer  msgPackBuffer
+	lent    bool // to a method of a value's, which may keep it
 }
 
 var msgPackEncoders = sync.Pool{New: func() any { return &msgPackEncoder{library: msgpack.NewEncoder(nil)} }}
@@ -44,7 +45,7 @@ func (e *msgPackEncoder) reset() {
 }
 
 func (e *msgPackEncoder) release() {
-	if cap(e.buffer.bytes) <= keptEncoder {
+	if cap(e.buffer.bytes) <= keptEncoder && !e.lent {
 		msgPackEncoders.Put(e)
 	}
 }
@@ -103,6 +104,7 @@ func (e *msgPackEncoder) self(v reflect.Value, depth int) error {
 	case *time.Time:
 		return e.library.EncodeTime(*self)
 	case msgpack.CustomEncoder, msgpack.Marshaler:
+		e.lent = true
 		e.buffer.watch(depth)
 		err = e.library.Encode(self)
 		e.buffer.nesting = nil

@@ -401,3 +401,36 @@ func TestMsgPackFieldsAreFoundInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// keeper keeps the encoder that it is given, and writes to it later, when it is asked for its text.
+type keeper struct{ kept **msgpack.Encoder }
+
+func (k keeper) EncodeMsgpack(encoder *msgpack.Encoder) error {
+	*k.kept = encoder
+	return encoder.EncodeNil()
+}
+
+type lateWriter struct{ keeper }
+
+func (w lateWriter) EncodeMsgpack() {} // not its keeper's
+
+func (w lateWriter) MarshalText() ([]byte, error) {
+	return []byte("text"), (*w.kept).EncodeString("late")
+}
+
+func TestMsgPackEncodersThatWereLentAreNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	var kept *msgpack.Encoder
+	for range 100 {
+		lent, err := encodeMsgPack(keeper{&kept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lent.release()
+		encoded, err := encodeMsgPack(lateWriter{keeper{&kept}})
+		if want := "\xa4text"; err != nil || string(encoded.bytes) != want {
+			t.Fatalf("got %x, %v, expected %x", encoded.bytes, err, want)
+		}
+		encoded.release()
+	}
+}

@@ -185,13 +185,14 @@ function tidyProperties(value: object, depth: number): unknown {
   return copy ?? withoutLateKeys(from, keys);
 }
 
-/** Keys that nothing is wrong with, by their place in the object: those of a list nearly all have the same ones. */
+/** Short keys that nothing is wrong with, by their place in the object: those of a list nearly all have the same ones. */
 const cleanKeys: string[] = new Array<string>(64).fill("");
 
 function tidyKey(key: string, place: number): string {
+  if (key.length >= SHORT) return key;
   const isKept = place < cleanKeys.length;
   if (isKept && cleanKeys[place] === key) return key;
-  if (key.length < SHORT && hasLoneSurrogate(key)) return wellFormed(key);
+  if (hasLoneSurrogate(key)) return wellFormed(key);
   if (isKept) cleanKeys[place] = key;
   return key;
 }
