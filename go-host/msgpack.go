@@ -107,7 +107,7 @@ func (e *msgPackEncoder) self(v reflect.Value, depth int) error {
 		e.lent = true
 		e.buffer.watch(depth)
 		err = e.library.Encode(self)
-		e.buffer.nesting = nil
+		err = cmp.Or(err, e.buffer.unwatch())
 	case encoding.TextMarshaler:
 		if encoded, err = self.MarshalText(); err == nil {
 			return e.library.EncodeString(string(encoded))
@@ -145,7 +145,7 @@ func (e *msgPackEncoder) fields(v reflect.Value, fields *structFields, depth int
 		}
 		values = append(values, value)
 	}
-	if err := cmp.Or(checkDepth(present, depth), e.library.EncodeMapLen(present)); err != nil {
+	if err := e.openObject(present, depth); err != nil {
 		return err
 	}
 	for i, value := range values {
@@ -187,14 +187,14 @@ func (e *msgPackEncoder) entries(v reflect.Value, depth int) error {
 	if v.IsNil() {
 		return e.library.EncodeNil()
 	}
-	if err := cmp.Or(checkDepth(v.Len(), depth), e.library.EncodeMapLen(v.Len())); err != nil {
+	if err := e.openObject(v.Len(), depth); err != nil {
 		return err
 	}
 	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 	for entries := v.MapRange(); entries.Next(); {
 		key.SetIterKey(entries)
 		value.SetIterValue(entries)
-		if err := e.key(key); err != nil {
+		if err := e.key(key, depth+1); err != nil {
 			return err
 		}
 		if err := e.value(value, depth+1); err != nil {
@@ -205,7 +205,7 @@ func (e *msgPackEncoder) entries(v reflect.Value, depth int) error {
 }
 
 // key encodes the key of a map: text, or a number or boolean, which JavaScript makes text.
-func (e *msgPackEncoder) key(v reflect.Value) error {
+func (e *msgPackEncoder) key(v reflect.Value, depth int) error {
 	v, err := pointee(v)
 	if err != nil {
 		return err
@@ -214,7 +214,7 @@ func (e *msgPackEncoder) key(v reflect.Value) error {
 	case kind == reflect.String:
 		return e.library.EncodeString(v.String()) // as encoding/json, which doesn't ask its MarshalText either
 	case kind == reflect.Bool, v.CanInt(), v.CanUint(), v.CanFloat():
-		return e.value(v, 0)
+		return e.value(v, depth)
 	case v.IsValid() && v.CanInterface():
 		if self, ok := addressOf(v).(encoding.TextMarshaler); ok {
 			text, err := self.MarshalText()
@@ -238,7 +238,7 @@ func (e *msgPackEncoder) items(v reflect.Value, depth int) error {
 	default:
 		return e.library.EncodeBytes(copyOf(v).Bytes())
 	}
-	if err := cmp.Or(checkDepth(v.Len(), depth), e.library.EncodeArrayLen(v.Len())); err != nil {
+	if err := e.openList(v.Len(), depth); err != nil {
 		return err
 	}
 	for i := range v.Len() {
@@ -247,6 +247,20 @@ func (e *msgPackEncoder) items(v reflect.Value, depth int) error {
 		}
 	}
 	return nil
+}
+
+func (e *msgPackEncoder) openObject(entries, depth int) error {
+	if err := checkDepth(entries, depth); err != nil {
+		return err
+	}
+	return e.library.EncodeMapLen(entries)
+}
+
+func (e *msgPackEncoder) openList(items, depth int) error {
+	if err := checkDepth(items, depth); err != nil {
+		return err
+	}
+	return e.library.EncodeArrayLen(items)
 }
 
 // checkDepth tells whether so many values may be within as many lists and objects as these are in themselves. It ends a cycle.
@@ -262,11 +276,23 @@ type msgPackBuffer struct {
 	bytes   []byte
 	scanned int      // while it is watched
 	nesting *nesting // nil while it is not
+	err     error    // of what was written while it was watched
 }
 
-// watch stops what a value writes itself within so many lists and objects when it nests too deeply, as it does with a cycle.
+// watch looks at what a value writes itself within so many lists and objects: exactly one value, and not nested too deeply, as
+// it does with a cycle.
 func (w *msgPackBuffer) watch(depth int) {
-	w.scanned, w.nesting = len(w.bytes), &nesting{limit: maxDepth - depth}
+	w.scanned, w.nesting = len(w.bytes), &nesting{open: []uint64{1}, limit: maxDepth - depth + 1}
+}
+
+// unwatch returns what was wrong, whatever has become of the error in the meantime.
+func (w *msgPackBuffer) unwatch() error {
+	missing := len(w.nesting.open) > 0 || w.scanned < len(w.bytes)
+	w.nesting = nil
+	if w.err == nil && missing {
+		return errShortMsgPack
+	}
+	return w.err
 }
 
 func (w *msgPackBuffer) Write(p []byte) (int, error) {
@@ -279,17 +305,24 @@ func (w *msgPackBuffer) WriteByte(c byte) error {
 	return w.scan()
 }
 
-// scan looks at the items that are whole.
 func (w *msgPackBuffer) scan() error {
-	if w.nesting == nil {
-		return nil
+	if w.nesting != nil && w.err == nil {
+		w.err = w.scanWhole()
 	}
+	return w.err
+}
+
+// scanWhole looks at the items that are whole.
+func (w *msgPackBuffer) scanWhole() error {
 	for w.scanned < len(w.bytes) {
 		header, body, children, ok := msgPackItem(w.bytes[w.scanned:])
 		if !ok || header+body > uint64(len(w.bytes)-w.scanned) { //nolint:gosec // not negative
 			return nil
 		}
 		w.scanned += int(header + body) //nolint:gosec // at most the buffer's length
+		if len(w.nesting.open) == 0 {
+			return errManyMsgPack
+		}
 		if err := w.nesting.add(children); err != nil {
 			return err
 		}

@@ -317,6 +317,45 @@ func TestMsgPackCountsTheLevelsOfWhatEncodesItselfWithThoseAroundIt(t *testing.T
 	}
 }
 
+func TestMsgPackCountsTheLevelsOfKeysThatEncodeThemselves(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]error{maxDepth - 11: nil, maxDepth - 10: errTooDeep} {
+		var value any = map[russianDoll]int{russianDoll(size): 1}
+		for range 10 {
+			value = []any{value}
+		}
+		if _, err := encodeMsgPack(value); !errors.Is(err, want) {
+			t.Errorf("a key of %d levels within 11: got %v, expected %v", size, err, want)
+		}
+	}
+}
+
+// writer encodes itself by whatever a function writes.
+type writer func(*msgpack.Encoder) error
+
+func (w writer) EncodeMsgpack(encoder *msgpack.Encoder) error { return w(encoder) }
+
+func TestMsgPackRefusesWhatEncodesItselfAsNoWholeValue(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		write writer
+		want  error
+	}{
+		"one value":              {func(e *msgpack.Encoder) error { return e.EncodeInt(1) }, nil},
+		"nothing":                {func(*msgpack.Encoder) error { return nil }, errShortMsgPack},
+		"a list without items":   {func(e *msgpack.Encoder) error { return e.EncodeArrayLen(1) }, errShortMsgPack},
+		"two values":             {func(e *msgpack.Encoder) error { return errors.Join(e.EncodeInt(1), e.EncodeInt(2)) }, errManyMsgPack},
+		"half of a text":         {func(e *msgpack.Encoder) error { return e.EncodeBytesLen(5) }, errShortMsgPack},
+		"an error not passed on": {func(e *msgpack.Encoder) error { _ = e.Encode(russianDoll(maxDepth)); return nil }, errTooDeep},
+	} {
+		for _, value := range []any{[]any{c.write}, map[string]any{"in": c.write}, []any{[]any{c.write, "and more"}}} {
+			if _, err := encodeMsgPack(value); !errors.Is(err, c.want) {
+				t.Errorf("%s in %T: got %v, expected %v", name, value, err, c.want)
+			}
+		}
+	}
+}
+
 func TestMsgPackCountsLevelsAnewAfterWhatEncodesItself(t *testing.T) {
 	t.Parallel()
 	var first, second any = russianDoll(1), nil

@@ -20,8 +20,9 @@ const {
 const { isNaN: isNotANumber, isSafeInteger } = Number;
 const { asIntN, asUintN } = BigInt;
 const { apply } = Reflect;
-const { create, getOwnPropertyDescriptor, keys: ownKeys, is } = Object;
-const sharedPrototypes: readonly object[] = [Object.prototype, Array.prototype];
+const { create, getOwnPropertyDescriptor, getPrototypeOf, keys: ownKeys, is } = Object;
+const objectPrototype: object = Object.prototype;
+const sharedPrototypes: readonly object[] = [objectPrototype, Array.prototype];
 const nativeDateToJson = Date.prototype.toJSON;
 const nativeBufferToJson: unknown = NodeBuffer.prototype.toJSON;
 const booleanOf = Boolean.prototype.valueOf;
@@ -109,7 +110,7 @@ function tidyBigInt(value: bigint, key: Key): unknown {
 function tidyContent(value: object, key: Key, depth: number): unknown {
   if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
   if (isArray(value)) return tidyArray(value, depth);
-  if (isPlain(value)) return tidyProperties(value, depth); // which nearly all others are
+  if (hasPlainPrototype(value)) return tidyProperties(value, depth); // which nearly all others are
   if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
   if (isDate(value)) return tidyDate(value);
@@ -210,6 +211,15 @@ function copyOf(
   const copy: Record<string, unknown> = create(null);
   for (let i = 0; i < count; i++) copy[keys[i] ?? ""] = from[keys[i] ?? ""];
   return copy;
+}
+
+/** True for what is no Date, Map and so on, unless somebody has changed what it inherits from. */
+function hasPlainPrototype(value: object): boolean {
+  try {
+    return getPrototypeOf(value) === objectPrototype;
+  } catch {
+    return false; // a Proxy's trap
+  }
 }
 
 /** True for what msgpackr takes for a plain object by itself. */
