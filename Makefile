@@ -147,7 +147,7 @@ bench-report: require node_modules/.stamp $(BENCH)/node_modules/.stamp ## tables
 	@$(DEV) node $(BENCH)/node/report.ts
 
 .PHONY: bench-guard
-bench-guard: bench-build ## fail if Rootbridge has become slow, a few seconds
+bench-guard: bench-build ## fail if Rootbridge has become slow, less than a minute
 	@cd $(BENCH) && $(DEV) build/bench guard
 
 .PHONY: bench-build

@@ -19,7 +19,7 @@ import (
 
 type commands struct {
 	Run     runCommand     `cmd:"" default:"withargs" help:"Measure, and write the figures as JSON."`
-	Guard   guardCommand   `cmd:"" help:"Fail if Rootbridge has become slow, in a few seconds."`
+	Guard   guardCommand   `cmd:"" help:"Fail if Rootbridge has become slow, in less than a minute."`
 	Contend contendCommand `cmd:"" hidden:"" help:"Measure one contender, as told on stdin."`
 	Cold    coldCommand    `cmd:"" hidden:"" help:"Measure the start of one."`
 	Idle    idleCommand    `cmd:"" hidden:"" help:"Measure what Rootbridge uses while nothing is to be done."`

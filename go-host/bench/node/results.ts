@@ -78,9 +78,9 @@ export function typical(cell: Cell | undefined, figure: keyof Figures): number {
 }
 
 /**
- * The median of what one contender's figure is of another's in the same round: what else the machine did met both.
+ * What one contender's figure is of another's in the same round, for each: what else the machine did met both.
  */
-export function ratio(
+export function ratios(
   results: Results,
   figure: keyof Figures,
   of: string,
@@ -88,14 +88,12 @@ export function ratio(
   work: string,
   callers: number,
   otherWork: string = work,
-): number {
-  const [one, other] = [
-    cellOf(results, of, work, callers),
-    cellOf(results, to, otherWork, callers),
-  ];
+): number[] {
+  const one = cellOf(results, of, work, callers);
+  const other = cellOf(results, to, otherWork, callers);
   const ofRound = (round: Figures, i: number): number[] => {
     const beside = other?.rounds[i];
     return beside ? [round[figure] / beside[figure]] : []; // a work without goals has fewer rounds
   };
-  return median(one?.rounds.flatMap(ofRound) ?? []);
+  return one?.rounds.flatMap(ofRound) ?? [];
 }

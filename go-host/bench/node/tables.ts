@@ -29,9 +29,10 @@ function goalTable(results: Results): string {
     goal.what,
     bound(goal),
     amount(goal),
+    spread(goal),
     verdict(goal),
   ]);
-  return `### What is to be reached\n\n${table(["", "goal", "here", ""], rows)}`;
+  return `### What is to be reached\n\n${table(["", "goal", "here", "in the rounds", ""], rows)}`;
 }
 
 function bound({ least, most, unit = "times" }: Goal): string {
@@ -43,6 +44,11 @@ function amount({ value, unit = "times" }: Goal): string {
   return Number.isNaN(value) ? "not measured" : `${significant(value)} ${unit}`;
 }
 
+function spread({ rounds = [] }: Goal): string {
+  if (rounds.length === 0) return "";
+  return `${significant(Math.min(...rounds))} to ${significant(Math.max(...rounds))}`;
+}
+
 function verdict(goal: Goal): string {
   return { true: "✓", false: "✗", undefined: "" }[String(isReached(goal))] ?? "";
 }
@@ -52,7 +58,7 @@ function coldTable({ cold }: Results): string {
     contender,
     ...[median(millis), Math.min(...millis), Math.max(...millis)].map((ms) => ms.toFixed(1)),
   ]);
-  return `### From start to first answer, in ms\n\n${table(["", "median", "least", "most"], rows)}`;
+  return `### Start, in ms: an empty Node to its end, all others to their first answer or until they are ready\n\n${table(["", "median", "least", "most"], rows)}`;
 }
 
 function cellTables({ cells }: Results): string[] {
