@@ -51,6 +51,9 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.prepare(); err != nil {
+		return err
+	}
 	results, err := s.run(ctx)
 	if err != nil {
 		return err
@@ -66,8 +69,26 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return os.WriteFile(c.Out, append(text, '\n'), 0o644)
 }
 
+// prepare finds out now what would be in the way after all has been measured.
+func (c *runCommand) prepare() error {
+	if _, err := os.Stat(built("work.cjs")); err != nil {
+		return fmt.Errorf("expected to be in go-host/bench, and make bench-build to have been run: %w", err)
+	}
+	if c.Out == "" {
+		return nil
+	}
+	file, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o600) // what it has is not lost yet
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return file.Close()
+}
+
 // session refuses a choice of which nothing would be measured.
 func (c *runCommand) session() (*session, error) {
+	if c.Rounds < 0 || c.Duration < 0 {
+		return nil, fmt.Errorf("expected --rounds and --duration above 0, got %d and %v", c.Rounds, c.Duration)
+	}
 	p := c.plan()
 	contenders, err := chosen("contenders", c.Contenders, makers, func(m maker) string { return m.name })
 	if err != nil {

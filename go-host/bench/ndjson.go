@@ -13,10 +13,11 @@ import (
 // ndjson is lines of JSON with ids over stdin and stdout, as people write it by hand: a lock around the write, a goroutine
 // that reads, a map of who waits.
 //
-// Law: mu guards what is below it.
+// Law: writing is held by whoever writes; mu guards what is below it.
 type ndjson struct {
 	*node
 	library library
+	writing sync.Mutex
 
 	mu      sync.Mutex
 	lastID  uint64
@@ -69,8 +70,8 @@ func (l *ndjson) Call(_ context.Context, _ int, method string, in, out any) erro
 }
 
 func (l *ndjson) write(line []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	_, err := l.in.Write(line)
 	return err
 }

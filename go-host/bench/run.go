@@ -66,14 +66,17 @@ func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 			_ = c.close()
 		}
 	}()
-	for _, name := range s.names {
-		c, err := startChild(ctx, name, callers, s.profiles)
+	cells := s.cells(callers)
+	for _, cell := range cells {
+		if children[cell.Contender] != nil {
+			continue
+		}
+		c, err := startChild(ctx, cell.Contender, callers, s.profiles)
 		if err != nil {
 			return nil, err
 		}
-		children[name] = c
+		children[cell.Contender] = c
 	}
-	cells := s.cells(callers)
 	for round := range max(s.Rounds, s.GoalRounds) {
 		for _, name := range s.Works[callers] {
 			rounds := s.roundsOf(name, callers)

@@ -15,19 +15,41 @@ const RAW = 0x04;
 const JSON_CODEC = 0x08;
 const ERROR = 0x40;
 
-let rest: Buffer = Buffer.alloc(0);
+/** Pieces of a frame that has not come whole, how many bytes they have, and how many it needs. */
+let pieces: Buffer[] = [];
+let held = 0;
+let needed = HEADER;
 
 readChunks((chunk) => {
-  let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-  while (bytes.length >= HEADER) {
-    const head = ((bytes[0] ?? 0) & 0x0f) * WORD;
-    const size = head + bytes.readUInt32LE(2);
-    if (bytes.length < size) break;
-    void onFrame(bytes, head, Buffer.from(bytes.subarray(head, size)));
-    bytes = bytes.subarray(size);
+  if (held + chunk.length < needed) {
+    hold(chunk);
+    return;
   }
-  rest = Buffer.from(bytes);
+  let bytes = held > 0 ? Buffer.concat([...pieces, chunk]) : chunk;
+  pieces = [];
+  held = 0;
+  for (needed = sizeOf(bytes); bytes.length >= needed; needed = sizeOf(bytes)) {
+    const head = headOf(bytes);
+    void onFrame(bytes, head, Buffer.from(bytes.subarray(head, needed)));
+    bytes = bytes.subarray(needed);
+  }
+  hold(bytes);
 });
+
+function hold(bytes: Buffer): void {
+  if (bytes.length === 0) return;
+  pieces.push(Buffer.from(bytes));
+  held += bytes.length;
+}
+
+/** How many bytes the frame at the start has, as far as is known. */
+function sizeOf(bytes: Buffer): number {
+  return bytes.length < HEADER ? HEADER : headOf(bytes) + bytes.readUInt32LE(2);
+}
+
+function headOf(bytes: Buffer): number {
+  return ((bytes[0] ?? 0) & 0x0f) * WORD;
+}
 
 async function onFrame(header: Buffer, head: number, payload: Buffer): Promise<void> {
   if ((header[1] ?? 0) & CONTROL) {
