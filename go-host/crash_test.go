@@ -140,7 +140,7 @@ func TestCallsBesideAnUncaughtExceptionMayFinishAndLaterOnesAreNotItsVictims(t *
 			}
 		})
 	}
-	eventually(t, "the neighbours run", func() bool { return host.Stats().InFlight == 10 })
+	eventually(t, "the neighbours run", func() bool { return sent(host) == 10 })
 	done.Go(func() {
 		expectCode(t, host.Call(t.Context(), "throwLater", nil, nil), rootbridge.CodeWorkerCrashed, "lost in a timer")
 	})

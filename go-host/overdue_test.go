@@ -192,10 +192,10 @@ func TestACallerThatGoesAwayCostsItsNeighboursNothing(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	eventually(t, "the neighbour runs", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "the neighbour runs", func() bool { return sent(host) == 1 })
 	ctx, cancel := context.WithCancel(t.Context())
 	done.Go(func() { expectCode(t, host.Call(ctx, "echo", 1, nil), rootbridge.CodeCanceled) })
-	eventually(t, "both are in flight", func() bool { return host.Stats().InFlight == 2 })
+	eventually(t, "both are in flight", func() bool { return sent(host) == 2 })
 	cancel()
 	done.Wait()
 	if s := host.Stats(); s.Restarts != 0 {
@@ -209,7 +209,7 @@ func TestALoopThatACanceledCallLeavesBlockedIsKilled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { expectCode(t, host.Call(ctx, "spin", nil, nil), rootbridge.CodeCanceled) })
-	eventually(t, "it spins", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "it spins", func() bool { return sent(host) == 1 })
 	cancel()
 	done.Wait()
 	eventually(t, "the worker was replaced", func() bool { return host.Stats().RestartsBy["crashed"] == 1 })
@@ -220,15 +220,15 @@ func TestCallsThatNeverReachedAStuckWorkerGoToAnother(t *testing.T) {
 	host := start(t, busy, with(func(o *rootbridge.Options) { o.KillGrace, o.Heartbeat = 100*time.Millisecond, -1 }))
 	var done sync.WaitGroup
 	done.Go(func() {
-		err := host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(time.Second))
+		err := host.Call(t.Context(), "spin", nil, nil, rootbridge.WithTimeout(2*time.Second))
 		expectCode(t, err, rootbridge.CodeDeadlineExceeded)
 	})
-	eventually(t, "it spins", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "it spins", func() bool { return sent(host) == 1 })
 	done.Go(func() { // fills the pipe
 		err := host.Call(t.Context(), "echo", make([]byte, 8<<20), nil, rootbridge.WithTimeout(long))
 		expectCode(t, err, rootbridge.CodeWorkerCrashed, "may have run")
 	})
-	eventually(t, "the large one is on its way", func() bool { return host.Stats().InFlight == 2 })
+	eventually(t, "the large one is on its way", func() bool { return sent(host) == 2 })
 	for i := range 3 {
 		done.Go(func() {
 			if got := call[int](t, host, "echo", i, rootbridge.WithTimeout(long)); got != i {
@@ -236,7 +236,7 @@ func TestCallsThatNeverReachedAStuckWorkerGoToAnother(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all are in flight", func() bool { return host.Stats().InFlight == 5 })
+	eventually(t, "all are in flight", func() bool { return sent(host) == 5 })
 	done.Wait()
 }
 

@@ -91,6 +91,14 @@ func overdue(t *testing.T, host *rootbridge.Host, method string, in any, timeout
 	}
 }
 
+// sent is how many calls the workers have been sent. One that is in flight may still be on its way, behind later ones.
+func sent(host *rootbridge.Host) (calls uint64) {
+	for _, w := range host.Stats().Workers {
+		calls += w.Calls
+	}
+	return calls
+}
+
 // eventually waits for a state that is on its way.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
