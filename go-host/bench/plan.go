@@ -36,7 +36,7 @@ func (p plan) callerCounts() []int {
 	return slices.Sorted(maps.Keys(p.Works))
 }
 
-// choose leaves these works and numbers of callers, all of them without any.
+// choose leaves the works of these names, and these numbers of callers, or all numbers where none is given.
 func (p plan) choose(callers []int, names []string) error {
 	counts := p.callerCounts()
 	for _, n := range callers {

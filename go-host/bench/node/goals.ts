@@ -108,8 +108,9 @@ function singleWorkerLatencies(results: Results): Goal[] {
 
 /** As many workers as processors, of which Go needs one. */
 function twoWorkers(results: Results): Goal {
-  const all = [16, 64].map((callers) =>
-    median(ratios(results, "p99", "rootbridge-2-workers", "ndjson", "echo-100B", callers)),
+  const all = [16, 64].map(
+    (callers) =>
+      compared(results, "p99", "rootbridge-2-workers", "ndjson", "echo-100B", callers).value,
   );
   return {
     what: "echo-100B, 16 and 64 callers, two workers: p99 of ndjson's one, the worst",
@@ -126,8 +127,8 @@ function worst(
   most: number,
 ): Goal {
   const all = callers.flatMap((number) =>
-    Object.keys(LOOPS).map((work) =>
-      median(ratios(results, figure, "rootbridge", peer, work, number)),
+    Object.keys(LOOPS).map(
+      (work) => compared(results, figure, "rootbridge", peer, work, number).value,
     ),
   );
   return {
