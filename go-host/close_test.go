@@ -20,7 +20,7 @@ func TestCloseLetsCallsInFlightFinish(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	eventually(t, "the call is in flight", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "the call is in flight", func() bool { return sent(host) == 1 })
 	if err := host.Close(); err != nil {
 		t.Error(err)
 	}
@@ -41,7 +41,7 @@ func TestShutdownCutsCallsOffWhenItsContextEnds(t *testing.T) {
 			done.Go(func() {
 				expectCode(t, host.Call(t.Context(), method, nil, nil), rootbridge.CodeClosed, "may have run")
 			})
-			eventually(t, "the call is in flight", func() bool { return host.Stats().InFlight == 1 })
+			eventually(t, "the call is in flight", func() bool { return sent(host) == 1 })
 			done.Go(func() { expectCode(t, host.Call(t.Context(), "echo", 1, nil), rootbridge.CodeClosed) })
 			eventually(t, "a call waits", func() bool { return host.Stats().Queued == 1 })
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -218,9 +218,13 @@ func (h *Host) shutdown(ctx context.Context) error {
 	return err
 }
 
-// awaitQuiet returns when nobody waits for a call any more, or when the context ends before that.
+// awaitQuiet has no further call sent, and returns when nobody waits for one any more, or when the context ends before that.
 func (h *Host) awaitQuiet(ctx context.Context) error {
-	for _, slot := range h.pool.Stats().Slots {
+	slots := h.pool.Stats().Slots
+	for _, slot := range slots {
+		slot.Resource.conn.Refuse()
+	}
+	for _, slot := range slots {
 		quiet := slot.Resource.conn.Quiet()
 		select {
 		case <-quiet:

@@ -230,7 +230,7 @@ func TestACallThatOutlivesTheDrainIsCutOffAndHearsWhy(t *testing.T) {
 			t.Errorf("a call that ends in time got %d", got)
 		}
 	})
-	eventually(t, "the calls run", func() bool { return host.Stats().InFlight == 2 })
+	eventually(t, "the calls run", func() bool { return sent(host) == 2 })
 	if err := host.Reload(t.Context()); err != nil {
 		t.Error(err)
 	}

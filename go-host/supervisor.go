@@ -96,6 +96,7 @@ func (d driver) Bar(w *worker) { d.pool.Drain(w.slot) }
 // Drain lets a worker finish the calls that somebody waits for, within Options.DrainTimeout, and ends it.
 func (d driver) Drain(w *worker, reason supervisor.Reason) {
 	w.begin()
+	w.conn.Refuse() // before it is found quiet: a caller that has a place may be about to send
 	timeout := d.options.DrainTimeout
 	if w.inspector != "" { // it may stand at a breakpoint
 		timeout = endless

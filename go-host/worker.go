@@ -228,7 +228,7 @@ func (w *worker) condemn(reason *Error) {
 // stop ends the worker in order, when nobody waits for it any more or may any longer.
 func (w *worker) stop() {
 	w.conn.Goaway()
-	w.process.Stop(w.host.options.KillGrace)
+	w.process.AwaitEnd(w.host.options.KillGrace)
 }
 
 // Settled frees the call's place, and the bytes of one that its caller has left.

@@ -118,7 +118,7 @@ type Conn struct {
 	err     error // why the connection has ended, or nil
 	lastID  uint32
 	calls   inFlight
-	goaway  bool
+	refuses bool          // no further call may be sent
 	waiting int           // calls in flight that somebody waits for
 	lasting int           // and that linger
 	quiet   chan struct{} // if not nil, closed when both reach 0
@@ -126,8 +126,8 @@ type Conn struct {
 	deadlines
 }
 
-// New returns a connection that writes to w. Nothing is read until Serve is called.
-func New(w io.Writer, maxPayload int, handler Handler) *Conn {
+// New returns a connection that writes to w, and closes it in Goaway. Nothing is read until Serve is called.
+func New(w io.WriteCloser, maxPayload int, handler Handler) *Conn {
 	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight(64)}
 	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
 	return c
@@ -229,7 +229,7 @@ func (c *Conn) leave(meta []byte) error {
 		return nil
 	}
 	c.mu.Lock()
-	c.goaway = true
+	c.refuses = true
 	var unstarted []*Call
 	for call := range c.calls.all() {
 		if goaway.LastID != nil && isAfter(call.id, *goaway.LastID) {
@@ -304,7 +304,7 @@ func (c *Conn) closedLocked() error {
 	if c.err != nil {
 		return c.err
 	}
-	if c.goaway {
+	if c.refuses {
 		return ErrNotStarted
 	}
 	return nil
@@ -368,15 +368,23 @@ func (c *Conn) Ping() { c.write(frame.Ping, 0, nil) }
 // that knows no stats never answers, so a missing answer says nothing: only Ping tells a blocked loop.
 func (c *Conn) AskStats() { c.write(frame.Stats, 0, nil) }
 
-// Goaway tells the worker to finish what it runs and to end. No call can be sent after it.
-func (c *Conn) Goaway() {
+// Refuse has no further call sent.
+func (c *Conn) Refuse() {
 	c.mu.Lock()
-	c.goaway = true
-	c.mu.Unlock()
-	c.write(frame.Goaway, 0, nil)
+	defer c.mu.Unlock()
+	c.refuses = true
 }
 
-// Quiet returns a channel that is closed when nobody waits for a call any more, and none is lasting.
+// Goaway tells the worker to finish what it runs and to end, and closes its input behind that. Nothing can be sent after it.
+// It does not wait for a worker that does not read.
+func (c *Conn) Goaway() {
+	c.Refuse()
+	c.write(frame.Goaway, 0, nil)
+	c.out.end()
+}
+
+// Quiet returns a channel that is closed when nobody waits for a call any more, and none is lasting. Only after Refuse does
+// that last.
 func (c *Conn) Quiet() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

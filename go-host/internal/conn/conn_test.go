@@ -238,6 +238,45 @@ func TestAWorkerThatGoesOnServingKeepsItsCallsAndGetsMore(t *testing.T) {
 	}
 }
 
+func TestAWorkersInputEndsBehindAllThatWaitsAndTheGoaway(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	for range 3 { // more than a pipe holds
+		call := conn.NewCall()
+		if err := p.conn.Send(call, frame.Raw, nil, make([]byte, 100_000)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(call.Reclaim)
+	}
+	p.conn.Goaway()
+	p.conn.Ping()
+	for _, want := range []frame.Kind{frame.Call, frame.Call, frame.Call, frame.Goaway} {
+		if got := p.next().Kind; got != want {
+			t.Errorf("the worker got a frame of kind %v, expected %v", got, want)
+		}
+	}
+	if f, err := p.reader.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the goaway came %v, %v", f, err)
+	}
+}
+
+func TestNoCallIsSentWhileItsConnectionRefusesThem(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	call := conn.NewCall()
+	p.mustSend(call)
+	p.conn.Refuse()
+	if err := p.conn.Send(conn.NewCall(), frame.JSON, nil, nil); !errors.Is(err, conn.ErrNotStarted) {
+		t.Errorf("a later call: %v", err)
+	}
+	p.send(frame.Reply, p.next().ID, []byte("1"))
+	<-p.conn.Quiet()
+	<-call.Done
+	if string(call.Payload) != "1" {
+		t.Errorf("the call that was sent before got %q, %v", call.Payload, call.Err)
+	}
+}
+
 func TestAnOrdinaryGoawayCountsAfterOneThatGoesOnServing(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
@@ -437,6 +476,11 @@ const peerLimit = 4 << 20
 
 var errEnded = errors.New("ended")
 
+// unclosed is a writer that need not be closed.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
 // peer plays the worker over real pipes, and is the connection's handler.
 type peer struct {
 	t      *testing.T
@@ -566,7 +610,7 @@ func TestCallsExpireAtTheirDeadlinesInWhateverOrderTheyWereSent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := &counter{settled: make(map[*conn.Call]int)}
-		c := conn.New(io.Discard, peerLimit, h)
+		c := conn.New(unclosed{io.Discard}, peerLimit, h)
 		begin := time.Now()
 		var waits sync.WaitGroup
 		for _, ms := range []int{50, 20, 70, 20, 10, 0} {

@@ -29,7 +29,7 @@ func FuzzServe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var sent bytes.Buffer
 		h := &counter{settled: make(map[*conn.Call]int)}
-		c := conn.New(&sent, 1024, h)
+		c := conn.New(unclosed{&sent}, 1024, h)
 		calls := make([]*conn.Call, 4)
 		for i := range calls {
 			calls[i] = conn.NewCall()

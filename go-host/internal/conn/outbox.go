@@ -36,6 +36,7 @@ type outbox struct {
 	taken    uint64 // of those, the bytes that a writer has begun with, or may have
 	spare    []byte // the buffer that the writer is using, or used last
 	flushing bool   // somebody is the writer
+	ending   bool   // nothing is added any more, and whoever has written the last of it closes the sink
 	closed   bool
 }
 
@@ -43,7 +44,7 @@ type outbox struct {
 type sink interface {
 	// tryWrite writes what the pipe takes without waiting.
 	tryWrite(p []byte) (int, error)
-	io.Writer
+	io.WriteCloser
 	// writeLoan writes what is left of a loan, waiting for the pipe, and reads no caller's memory while it waits.
 	writeLoan(l *loan) error
 }
@@ -57,7 +58,7 @@ type turn struct {
 // writeAndUnlock writes a frame, or leaves it to the current writer, and unlocks mu. waiting is the number of calls that
 // somebody waits for. Afterwards meta may be used again, and payload unless it was lent: then once the loan is reclaimed.
 func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiting int) *loan {
-	if o.closed {
+	if o.closed || o.ending {
 		o.mu.Unlock()
 		return nil
 	}
@@ -151,17 +152,34 @@ func (o *outbox) write(t turn) error {
 	return err
 }
 
+// end closes the sink behind all that waits to be written.
+func (o *outbox) end() {
+	o.mu.Lock()
+	o.ending = true
+	isIdle := !o.flushing
+	o.mu.Unlock()
+	if isIdle {
+		_ = o.sink.Close()
+	}
+}
+
 func (t turn) isEmpty() bool { return len(t.frames) == 0 && t.loan == nil }
 
 // next takes what has gathered. With nothing there it ends the writer's turn.
 func (o *outbox) next() turn {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.large)+len(o.gathered) == 0 || o.closed {
-		o.flushing = false
-		return turn{}
+	if len(o.large)+len(o.gathered) > 0 && !o.closed {
+		t := o.takeLocked()
+		o.mu.Unlock()
+		return t
 	}
-	return o.takeLocked()
+	o.flushing = false
+	isEnding := o.ending
+	o.mu.Unlock()
+	if isEnding {
+		_ = o.sink.Close()
+	}
+	return turn{}
 }
 
 // takeLocked returns the first of what waits, which is the writer's until it takes again.

@@ -3,7 +3,7 @@ package conn
 import "io"
 
 // waitingSink is for writers that can only wait: it takes nothing at once and leaves all to the outbox's goroutine.
-type waitingSink struct{ io.Writer }
+type waitingSink struct{ io.WriteCloser }
 
 func (waitingSink) tryWrite([]byte) (int, error) { return 0, nil }
 

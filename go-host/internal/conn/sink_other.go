@@ -5,4 +5,4 @@ package conn
 import "io"
 
 // newSink always waits in a goroutine: the system has no pipe that is written to without waiting.
-func newSink(w io.Writer) sink { return waitingSink{w} }
+func newSink(w io.WriteCloser) sink { return waitingSink{w} }

@@ -10,7 +10,7 @@ import (
 )
 
 // newSink writes to a pipe without waiting. Other writers wait in a goroutine of their own.
-func newSink(w io.Writer) sink {
+func newSink(w io.WriteCloser) sink {
 	file, ok := w.(*os.File)
 	if !ok {
 		return waitingSink{w}
@@ -19,14 +19,14 @@ func newSink(w io.Writer) sink {
 	if err != nil {
 		return waitingSink{w}
 	}
-	s := &pipeSink{Writer: file, raw: raw}
+	s := &pipeSink{WriteCloser: file, raw: raw}
 	s.once = s.writeOnce
 	return s
 }
 
 // pipeSink writes to a pipe that is in non-blocking mode, as os.Pipe makes them. One goroutine at a time may use it.
 type pipeSink struct {
-	io.Writer
+	io.WriteCloser
 	raw  syscall.RawConn
 	once func(fd uintptr) bool // writeOnce, bound once so that a write allocates nothing
 

@@ -217,11 +217,16 @@ func (p *Process) ReapOrphans() { p.tree.reapOrphans() }
 // Kill ends the process and its descendants, and does not wait for that.
 func (p *Process) Kill() { p.killing.Do(func() { close(p.killed) }) }
 
-// Stop ends the process and its descendants, and returns when they are gone. It closes the process's stdin; if it has not
-// ended after grace, it asks all of them to terminate, and kills those that are left after another grace. What a process
-// leaves that ends by itself is killed at once.
+// Stop closes the process's stdin and does what AwaitEnd does.
 func (p *Process) Stop(grace time.Duration) {
 	_ = p.Stdin.Close()
+	p.AwaitEnd(grace)
+}
+
+// AwaitEnd ends a process that was told to end, and its descendants, and returns when they are gone. If it has not ended
+// after grace, it asks all of them to terminate, and kills those that are left after another grace. What a process leaves that
+// ends by itself is killed at once.
+func (p *Process) AwaitEnd(grace time.Duration) {
 	if !p.ExitsWithin(grace) {
 		p.tree.terminate(grace)
 		if !p.ExitsWithin(grace) {
