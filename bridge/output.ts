@@ -27,7 +27,7 @@ const LARGE_REUSED: number = MAX_LOG + 1;
 const MAX_WAIT = 2;
 /** When to try a full terminal again, in milliseconds. */
 const RETRY_AFTER = 5;
-/** How long the last bytes may take to get rid of at the process's exit, in milliseconds. */
+/** How long the other side may take none of the last bytes at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
 /** How long a payload that its owner may change waits for the pipe before it is copied: milliseconds, and bytes for each. */
 const PATIENCE = 1;
@@ -94,7 +94,7 @@ export class Output {
   #scheduled = false;
   #held = false;
   #gone = false;
-  /** Since when everything is written before the call returns; the process is ending. */
+  /** Since when the other side takes nothing, where everything is written before the call returns: the process is ending. */
   #finalSince: number | undefined;
 
   constructor(descriptor: number, handlers: OutputHandlers) {
@@ -346,6 +346,7 @@ export class Output {
       const size = writeSync(this.#descriptor, piece.bytes, piece.at, piece.end - piece.at);
       piece.at += size;
       this.#backlog -= size;
+      if (this.#finalSince !== undefined) this.#finalSince = now();
       return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { Kind } from "../../protocol/frame.ts";
 import { decodeGoaway } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
@@ -185,6 +186,22 @@ test("an answer of megabytes is written whole before an exit", async (t) => {
   assert.equal(((await peer.answer(big)).value as string).length, 5_000_000);
   assert.equal((await peer.fatal()).code, "worker_crashed");
   assert.deepEqual(await peer.exited, { code: 3, signal: null });
+});
+
+test("a last answer is written whole to a host that reads slowly", async (t) => {
+  const peer = await Peer.start(t, "process/big-exit.js");
+  peer.setReading(false);
+  const big = peer.sendCall("big", 5_000_000);
+  peer.send({ kind: Kind.Goaway });
+  for (let round = 0; round < 6; round++) {
+    await delay(500);
+    peer.setReading(true);
+    await delay(1);
+    peer.setReading(false);
+  }
+  peer.setReading(true);
+  assert.equal(((await peer.answer(big)).value as string).length, 5_000_000);
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
 });
 
 test("a host that does not read can't keep a worker from exiting", async (t) => {
