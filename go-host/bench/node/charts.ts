@@ -2,28 +2,45 @@ import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { type Figures, median, type Results, typical } from "./results.ts";
 
+const COLOURS: Record<string, string> = {
+  "bare-json": "#9aa0a6",
+  rootbridge: "#1a73e8",
+  ndjson: "#f29900",
+  "node-http": "#188038",
+  grpc: "#d93025",
+  roadrunner: "#9334e6",
+  bare: "#9aa0a6",
+  goja: "#795548",
+};
 const SHOWN = ["bare-json", "rootbridge", "ndjson", "node-http", "grpc", "roadrunner"];
-const COLOURS = ["#9aa0a6", "#1a73e8", "#f29900", "#188038", "#d93025", "#9334e6"];
+const WORKS = [
+  "echo-1MiB",
+  "bytes-100B",
+  "bytes-2KB",
+  "bytes-1MiB",
+  "passed-2KB",
+  "validate",
+  "render",
+  "heavy",
+];
 const WORKERS: Record<string, number> = {
   rootbridge: 1,
   "rootbridge-2-workers": 2,
   "rootbridge-4-workers": 4,
   "rootbridge-8-workers": 8,
 };
-const colour = {
-  field: "contender",
-  type: "nominal",
-  scale: { domain: SHOWN, range: COLOURS },
-  title: null,
-};
+const colour = colourOf(SHOWN);
 
 /** The charts of docs/benchmarks.md by their names, as SVG. */
 export async function drawCharts(results: Results): Promise<[string, string][]> {
   const specs: [string, object][] = [
     ["throughput", throughput(results)],
+    ["works", works(results)],
     ["latency", latency(results)],
     ["callers", callers(results)],
     ["workers", workers(results)],
+    ["processor", halves(results, "Processor time of a call, 64 callers, µs", "goCPU", "nodeCPU")],
+    ["memory", halves(results, "Most resident memory, 64 callers, MB", "goPeak", "nodePeak", 1e6)],
     ["start", start(results)],
   ];
   return Promise.all(
@@ -57,6 +74,30 @@ function throughput(results: Results): object {
         y: { field: "contender", type: "nominal", sort: SHOWN, title: null },
         x: { field: "value", type: "quantitative", title: "calls/s" },
         color: { ...colour, legend: null },
+      },
+    },
+  };
+}
+
+/** What a team would call: each work on a scale of its own. */
+function works(results: Results): object {
+  const shown = ["bare", ...SHOWN, "goja"];
+  const values = rowsOf(results, ["rate"], shown).filter(
+    ({ callers, work }) => callers === 16 && WORKS.includes(work),
+  );
+  return {
+    title: "Calls per second, 16 callers, one worker",
+    data: { values },
+    facet: { field: "work", title: null, sort: WORKS },
+    columns: 4,
+    resolve: { scale: { x: "independent", y: "independent" } },
+    spec: {
+      width: 200,
+      mark: "bar",
+      encoding: {
+        y: { field: "contender", type: "nominal", sort: shown, title: null },
+        x: { field: "value", type: "quantitative", title: "calls/s", axis: { tickCount: 3 } },
+        color: { ...colourOf(shown), legend: null },
       },
     },
   };
@@ -104,6 +145,43 @@ function workers(results: Results): object {
   };
 }
 
+/** A figure of the Go process and of Node's, one on top of the other. */
+function halves(
+  results: Results,
+  title: string,
+  go: keyof Figures,
+  node: keyof Figures,
+  unit = 1,
+): object {
+  const values = rowsOf(results, [go, node])
+    .filter(({ callers, work }) => callers === 64 && isEcho(work))
+    .map((row) => ({
+      ...row,
+      value: row.value / unit,
+      process: row.figure === go ? "Go" : "Node",
+    }));
+  return {
+    title,
+    data: { values },
+    facet: { column: { field: "work", title: null } },
+    resolve: { scale: { x: "independent" } },
+    spec: {
+      width: 320,
+      mark: "bar",
+      encoding: {
+        y: { field: "contender", type: "nominal", sort: SHOWN, title: null },
+        x: { field: "value", type: "quantitative", title: null },
+        color: {
+          field: "process",
+          type: "nominal",
+          scale: { domain: ["Go", "Node"], range: ["#00add8", "#5fa04e"] },
+          title: null,
+        },
+      },
+    },
+  };
+}
+
 function start(results: Results): object {
   const values = results.cold.map(({ contender, millis }) => ({
     contender,
@@ -137,6 +215,11 @@ function lines(title: string, field: string): object {
   };
 }
 
+function colourOf(contenders: string[]): object {
+  const range = contenders.map((name) => COLOURS[name]);
+  return { field: "contender", type: "nominal", scale: { domain: contenders, range }, title: null };
+}
+
 interface Row {
   contender: string;
   work: string;
@@ -145,9 +228,9 @@ interface Row {
   value: number;
 }
 
-function rowsOf(results: Results, figures: (keyof Figures)[]): Row[] {
+function rowsOf(results: Results, figures: (keyof Figures)[], shown = SHOWN): Row[] {
   return results.cells
-    .filter(({ contender }) => SHOWN.includes(contender))
+    .filter(({ contender }) => shown.includes(contender))
     .flatMap((cell) =>
       figures.map((figure) => ({
         ...cell,
