@@ -58,47 +58,68 @@ func (s *session) run(ctx context.Context) (results, error) {
 	return r, err
 }
 
-// runWith measures with so many callers.
+// runWith measures with so many callers. The further rounds of works that have goals are those of processes started anew: two
+// processes of a contender differ by more than two rounds of one.
 func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
+	cells := s.cells(callers)
+	for _, stint := range []stint{{0, s.Rounds}, {s.Rounds, max(s.Rounds, s.GoalRounds)}} {
+		if err := s.serve(ctx, stint, cells, callers); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprint(s.progress, clearLine)
+	return cells, nil
+}
+
+// stint is some of the rounds, which contenders do in the same processes.
+type stint struct{ from, to int }
+
+func (s *session) serve(ctx context.Context, stint stint, cells []cell, callers int) error {
 	children := map[string]*child{}
 	defer func() {
 		for _, c := range children {
 			_ = c.close()
 		}
 	}()
-	cells := s.cells(callers)
-	for _, cell := range cells {
-		if children[cell.Contender] != nil {
+	for _, c := range cells {
+		if children[c.Contender] != nil || stint.from >= s.roundsOf(c.Work, callers) {
 			continue
 		}
-		c, err := startChild(ctx, cell.Contender, callers, s.profiles)
+		child, err := startChild(ctx, c.Contender, callers, s.profiles)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		children[cell.Contender] = c
+		children[c.Contender] = child
 	}
-	for round := range max(s.Rounds, s.GoalRounds) {
-		for _, name := range s.Works[callers] {
-			rounds := s.roundsOf(name, callers)
-			if round >= rounds {
+	for round := stint.from; round < stint.to; round++ {
+		if err := s.round(round, children, cells, callers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// round measures each cell that has one of this number.
+func (s *session) round(round int, children map[string]*child, cells []cell, callers int) error {
+	for _, name := range s.Works[callers] {
+		rounds := s.roundsOf(name, callers)
+		if round >= rounds {
+			continue
+		}
+		fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, rounds, name)
+		for _, i := range rand.Perm(len(cells)) {
+			c := &cells[i]
+			if c.Work != name {
 				continue
 			}
-			fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, rounds, name)
-			for _, i := range rand.Perm(len(cells)) {
-				c := &cells[i]
-				if c.Work != name {
-					continue
-				}
-				f, err := children[c.Contender].measure(task{name, s.Duration})
-				if err != nil {
-					return nil, fmt.Errorf("%s, %s, %d callers: %w", c.Contender, name, callers, err)
-				}
-				c.Rounds = append(c.Rounds, f)
+			f, err := children[c.Contender].measure(task{name, s.Duration})
+			if err != nil {
+				return fmt.Errorf("%s, %s, %d callers: %w", c.Contender, name, callers, err)
 			}
+			c.Rounds = append(c.Rounds, f)
 		}
 	}
-	fmt.Fprint(s.progress, clearLine)
-	return cells, nil
+	return nil
 }
 
 var clearLine = "\r" + strings.Repeat(" ", 60) + "\r"

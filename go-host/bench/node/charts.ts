@@ -188,7 +188,7 @@ function start(results: Results): object {
     value: median(millis),
   }));
   return {
-    title: "Start to first answer (an empty Node: to its end), ms",
+    title: "Start to first answer (Node by itself: to its end), ms",
     width: 480,
     data: { values },
     mark: "bar",

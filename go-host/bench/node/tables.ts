@@ -58,7 +58,7 @@ function coldTable({ cold }: Results): string {
     contender,
     ...[median(millis), Math.min(...millis), Math.max(...millis)].map((ms) => ms.toFixed(1)),
   ]);
-  return `### Start, in ms: an empty Node to its end, all others to their first answer or until they are ready\n\n${table(["", "median", "least", "most"], rows)}`;
+  return `### Start, in ms: Node by itself to its end, all others to their first answer or until they are ready\n\n${table(["", "median", "least", "most"], rows)}`;
 }
 
 function cellTables({ cells }: Results): string[] {
