@@ -3,8 +3,11 @@ import { test } from "node:test";
 import { encodeFrame, Kind } from "../../protocol/frame.ts";
 import { encodeCall, encodeCancel } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
+import { testNodeMajor } from "../support/worker-process.ts";
 
 const FILE = "calls/signals.js";
+/** From Node 24 on contexts are V8's, unless a flag says otherwise. */
+const FLAGS_OF_CONTEXTS = testNodeMajor >= 24 ? ["", "--no-async-context-frame"] : [""];
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 interface Look {
@@ -61,16 +64,18 @@ test("calls that come together have each their own, and a timer of the module no
   assert.deepEqual((await peer.answer(21)).value, ["undefined"]);
 });
 
-test("what a call enters in an AsyncLocalStorage of its own is seen by no other call", async (t) => {
-  const peer = await Peer.start(t, FILE);
-  const enters = (id: number) => call(id, "enterOwn");
-  peer.sendBytes(Buffer.concat([1, 2, 3].map(enters)));
-  await peer.answer(3);
-  peer.sendBytes(enters(4)); // in a later turn of the event loop
-  for (const id of [1, 2, 3, 4]) {
-    assert.deepEqual((await peer.answer(id)).value, ["none", `trace ${id}`]);
-  }
-});
+for (const flags of FLAGS_OF_CONTEXTS) {
+  test(`what a call enters in an AsyncLocalStorage of its own is seen by no other call ${flags}`, async (t) => {
+    const peer = await Peer.start(t, { file: FILE, env: { NODE_OPTIONS: flags } });
+    const enters = (id: number) => call(id, "enterOwn");
+    peer.sendBytes(Buffer.concat([1, 2, 3].map(enters)));
+    await peer.answer(3);
+    peer.sendBytes(enters(4)); // in a later turn of the event loop
+    for (const id of [1, 2, 3, 4]) {
+      assert.deepEqual((await peer.answer(id)).value, ["none", `trace ${id}`]);
+    }
+  });
+}
 
 test("what the worker does after its calls belongs to none", async (t) => {
   const peer = await Peer.start(t, FILE);

@@ -188,6 +188,12 @@ test("bytes are found in Buffers, typed arrays, DataViews and ArrayBuffers, as v
     assert.equal(bytesOf(value), undefined);
 });
 
+test("a Map that says it is a plain object keeps its entries in MessagePack", () => {
+  const map = Object.defineProperty(new Map([["a", 1]]), "constructor", { value: Object });
+  const bytes = encodeValue({ map }, Encoding.Msgpack);
+  assert.deepEqual(decodeValue(bytes, Encoding.Msgpack), { map: { a: 1 } });
+});
+
 test("JSON text is what JSON.stringify makes, and parses as JSON.parse does", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
