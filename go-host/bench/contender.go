@@ -54,6 +54,7 @@ var makers = []maker{
 	{"grpc-v1", startGRPC(v1JSON), echoOnly, false},
 	{"grpc-sonic", startGRPC(sonicJSON), typedOnly, false},
 	{"roadrunner", startRoadRunner, all, true},
+	{"jsii", startJSII, textOnly, true},
 	{"goja", startGoja, computing, false},
 	{"exec", startExec, rarely, true},
 }
@@ -72,6 +73,8 @@ func makerOf(name string) (maker, error) {
 func all(*work, int) bool { return true }
 
 func bytesOnly(w *work, _ int) bool { return w.kind == bytesWork }
+
+func textOnly(w *work, _ int) bool { return w.kind != bytesWork }
 
 func typedOnly(w *work, _ int) bool { return w.kind == typedWork }
 

@@ -13,6 +13,8 @@ var errNoProc = errors.New("bench measures by /proc: run it on Linux")
 
 func growPipe(*os.File) {}
 
+func jsiiProcesses() ([]int, error) { return nil, errNoProc }
+
 func resetPeaks([]int) {}
 
 func usageOf([]int) (usage, error) { return usage{}, errNoProc }

@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { compileLibrary, packLibrary } from "./library.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -11,19 +12,17 @@ await bundle(names, "build", "work.ts");
 await bundle(names, "build/trivial", "trivial.ts");
 await bundleFunctions("work.ts", "build");
 await bundleFunctions("trivial.ts", "build/trivial");
+compileLibrary(`${ROOT}build/jsii/package`);
+await bundleLibrary("build", "work.ts");
+await bundleLibrary("build/trivial", "trivial.ts");
 
 /** `functions` is the file that the contenders' functions are in. */
 async function bundle(files: string[], folder: string, functions: string): Promise<void> {
-  const choose: Plugin = {
-    name: "functions",
-    setup: ({ onResolve }) =>
-      void onResolve({ filter: /work\.ts$/ }, () => ({ path: `${ROOT}node/${functions}` })),
-  };
   await build({
     entryPoints: files.map((name) => `${ROOT}node/${name}.ts`),
     outdir: `${ROOT}${folder}`,
     outExtension: { ".js": ".mjs" },
-    plugins: [choose],
+    plugins: [choose(functions)],
     bundle: true,
     platform: "node",
     target: "node20",
@@ -33,6 +32,28 @@ async function bundle(files: string[], folder: string, functions: string): Promi
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
   });
+}
+
+function choose(functions: string): Plugin {
+  return {
+    name: "functions",
+    setup: ({ onResolve }) =>
+      void onResolve({ filter: /work\.ts$/ }, () => ({ path: `${ROOT}node/${functions}` })),
+  };
+}
+
+/** jsii's kernel loads no ES modules. */
+async function bundleLibrary(folder: string, functions: string): Promise<void> {
+  await build({
+    entryPoints: [`${ROOT}node/method.ts`],
+    outdir: `${ROOT}build/jsii/package`,
+    plugins: [choose(functions)],
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+  });
+  packLibrary(`${ROOT}build/jsii/package`, `${ROOT}${folder}/jsii.tgz`);
 }
 
 /** What Rootbridge loads: CommonJS, as most code is that is to be called from another language. */

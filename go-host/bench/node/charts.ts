@@ -9,10 +9,11 @@ const COLOURS: Record<string, string> = {
   "node-http": "#188038",
   grpc: "#d93025",
   roadrunner: "#9334e6",
+  jsii: "#e8710a",
   bare: "#9aa0a6",
   goja: "#795548",
 };
-const SHOWN = ["bare-json", "rootbridge", "ndjson", "node-http", "grpc", "roadrunner"];
+const SHOWN = ["bare-json", "rootbridge", "ndjson", "node-http", "grpc", "roadrunner", "jsii"];
 const WORKS = [
   "echo-1MiB",
   "bytes-100B",
