@@ -1,9 +1,16 @@
 import { close, createReadStream, open, read } from "node:fs";
 import type net from "node:net";
-import { isatty, ReadStream as TtyReadStream } from "node:tty";
 import { FrameError } from "../protocol/frame.ts";
 import { sizeOf, viewOf } from "../protocol/methods.ts";
-import { apply, Buffer, fstatSync, nativeProcess, readSync, Socket } from "./intrinsics.ts";
+import {
+  apply,
+  Buffer,
+  fstatSync,
+  nativeProcess,
+  readSync,
+  requireBuiltin,
+  Socket,
+} from "./intrinsics.ts";
 
 /** What an Input tells. */
 export interface InputHandlers {
@@ -107,8 +114,9 @@ function openSocket(descriptor: number, handlers: InputHandlers, end: () => void
 
 /** A file or a terminal, for a person or a test at the other end. */
 function openStream(descriptor: number, handlers: InputHandlers, end: () => void) {
-  const stream = isatty(descriptor)
-    ? new TtyReadStream(descriptor)
+  const tty: typeof import("node:tty") = requireBuiltin("node:tty"); // no pipe needs it
+  const stream = tty.isatty(descriptor)
+    ? new tty.ReadStream(descriptor)
     : createReadStream("", { fd: descriptor, autoClose: false, fs: files });
   stream.on("data", (chunk: Buffer) => handlers.onChunk(chunk));
   stream.on("end", end);

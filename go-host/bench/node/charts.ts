@@ -9,7 +9,7 @@ const COLOURS: Record<string, string> = {
   "node-http": "#188038",
   grpc: "#d93025",
   roadrunner: "#9334e6",
-  jsii: "#e8710a",
+  jsii: "#12b5cb",
   bare: "#9aa0a6",
   goja: "#795548",
 };
