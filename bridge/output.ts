@@ -29,6 +29,8 @@ const MAX_WAIT = 2;
 const RETRY_AFTER = 5;
 /** How long the other side may take none of the last bytes at the process's exit, in milliseconds. */
 const MAX_FINAL_WAIT = 2_000;
+/** How long all of them may take, in milliseconds. */
+const MAX_FINAL_TIME = 60_000;
 /** How long a payload that its owner may change waits for the pipe before it is copied: milliseconds, and bytes for each. */
 const PATIENCE = 1;
 const PATIENCE_RATE = 1_048_576;
@@ -96,6 +98,8 @@ export class Output {
   #gone = false;
   /** Since when the other side takes nothing, where everything is written before the call returns: the process is ending. */
   #finalSince: number | undefined;
+  /** Until when that may go on. */
+  #finalEnd = 0;
 
   constructor(descriptor: number, handlers: OutputHandlers) {
     this.#descriptor = descriptor;
@@ -326,7 +330,10 @@ export class Output {
     while (first.at < first.end) {
       if (this.#tryWrite(first)) continue;
       if (this.#gone || this.#finalSince === undefined) return false;
-      if (now() - this.#finalSince > MAX_FINAL_WAIT) return false;
+      if (now() > min(this.#finalSince + MAX_FINAL_WAIT, this.#finalEnd)) {
+        this.#abandon();
+        return false;
+      }
       sleep(NAP, 0, 0, 1);
     }
     this.#dropFirst(first);
@@ -412,7 +419,7 @@ export class Output {
 
   /**
    * For the process's end: writes everything, and from now on all that is added, before it returns, unless the other
-   * side does not read for two seconds.
+   * side takes nothing for two seconds, or not all within a minute.
    */
   flushFinally(): void {
     if (this.#finalSince !== undefined) return;
@@ -423,6 +430,7 @@ export class Output {
     }
     this.#blocked = false;
     this.#finalSince = now();
+    this.#finalEnd = this.#finalSince + MAX_FINAL_TIME;
     this.flush();
   }
 }

@@ -177,7 +177,7 @@ func TestAReloadLetsACallUnderTheDebuggerFinish(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	eventually(t, "it runs", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "it runs", func() bool { return sent(host) == 1 })
 	if err := host.Reload(t.Context()); err != nil {
 		t.Error(err)
 	}

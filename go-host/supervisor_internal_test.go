@@ -29,6 +29,7 @@ func TestACallThatHasAPlaceIsNotSentToAWorkerThatLeaves(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { _ = host.Close() })
 			ctx, cancel := context.WithCancel(t.Context())
 			var running sync.WaitGroup
 			running.Go(func() {
@@ -38,15 +39,15 @@ func TestACallThatHasAPlaceIsNotSentToAWorkerThatLeaves(t *testing.T) {
 			})
 			places := takePlaces(t, host, 1_000)
 			w := places[0].Resource
-			for w.calls.Load() == 0 { // the call above is sent
-				time.Sleep(time.Millisecond)
+			deadline := time.Now().Add(sessionTime)
+			for ; w.calls.Load() == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			}
 			leave(host, w)
-			for !refuses(t, w) {
-				if places = places[1:]; len(places) == 0 {
+			for ; !refuses(t, w); time.Sleep(100 * time.Millisecond) {
+				if places = places[1:]; time.Now().After(deadline) {
+					cancel()
 					t.Fatal("calls are still sent to a worker that leaves")
 				}
-				time.Sleep(10 * time.Millisecond)
 			}
 			for _, slot := range places {
 				host.pool.Release(slot)

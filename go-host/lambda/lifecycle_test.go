@@ -67,7 +67,7 @@ func TestRequestsInFlightAreAnsweredWhenTheHostShutsDown(t *testing.T) {
 	server := serve(t, host, "wait")
 	file := filepath.Join(t.TempDir(), "go")
 	inFlight := startRequest(t, server.URL, "/?file="+url.QueryEscape(file))
-	eventually(t, "the handler runs", func() bool { return host.Stats().InFlight == 1 })
+	eventually(t, "the handler runs", func() bool { return host.Stats().Workers[0].Calls == 1 })
 	closed := make(chan error, 1)
 	go func() { closed <- host.Close() }()
 	eventually(t, "the host takes no more", func() bool {

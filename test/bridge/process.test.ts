@@ -191,16 +191,17 @@ test("an answer of megabytes is written whole before an exit", async (t) => {
 test("a last answer is written whole to a host that reads slowly", async (t) => {
   const peer = await Peer.start(t, "process/big-exit.js");
   peer.setReading(false);
-  const big = peer.sendCall("big", 5_000_000);
+  const big = peer.sendCall("big", 20_000_000);
   peer.send({ kind: Kind.Goaway });
-  for (let round = 0; round < 6; round++) {
-    await delay(500);
+  const slow = Date.now() + 3_000; // longer than a host may take nothing
+  while (Date.now() < slow) {
+    await delay(100);
     peer.setReading(true);
     await delay(1);
     peer.setReading(false);
   }
   peer.setReading(true);
-  assert.equal(((await peer.answer(big)).value as string).length, 5_000_000);
+  assert.equal(((await peer.answer(big)).value as string).length, 20_000_000);
   assert.deepEqual(await peer.exited, { code: 0, signal: null });
 });
 
@@ -211,6 +212,18 @@ test("a host that does not read can't keep a worker from exiting", async (t) => 
   peer.sendCall("exit");
   const code = await new Promise((resolve) => peer.child.on("exit", resolve));
   assert.equal(code, 3);
+});
+
+test("a host that stops reading can't keep a worker from exiting, whatever it took before", async (t) => {
+  const peer = await Peer.start(t, "process/big-exit.js");
+  peer.setReading(false);
+  peer.sendCall("big", 20_000_000);
+  peer.sendCall("exit");
+  await delay(500);
+  peer.setReading(true);
+  await delay(1);
+  peer.setReading(false);
+  assert.equal(await new Promise((resolve) => peer.child.on("exit", resolve)), 3);
 });
 
 test("process.chdir changes nothing for later loads", async (t) => {

@@ -24,7 +24,7 @@ type Handler interface {
 	Fatal(payload []byte)
 	// Pong is called for the answer to each Ping.
 	Pong()
-	// Goaway is called when the worker wants to be replaced. If it is serving it still takes calls, until Conn.Goaway.
+	// Goaway is called when the worker wants to be replaced. If it is serving it still takes calls, until Conn.Refuse.
 	Goaway(meta frame.GoawayMeta)
 	// Stats is called for the answer to each AskStats.
 	Stats(message frame.StatsMessage)
@@ -375,10 +375,15 @@ func (c *Conn) Refuse() {
 	c.refuses = true
 }
 
-// Goaway tells the worker to finish what it runs and to end, and closes its input behind that. Nothing can be sent after it.
-// It does not wait for a worker that does not read.
+// Goaway tells the worker to finish what it runs and to end, and closes its input behind that. Nothing can be sent after it, and
+// calls of which nothing was sent fail as not started. It does not wait for a worker that does not read.
 func (c *Conn) Goaway() {
-	c.Refuse()
+	c.mu.Lock()
+	c.refuses = true
+	unsent := c.takeUnsentLocked()
+	c.out.dropLocked()
+	c.mu.Unlock()
+	c.fail(unsent, errUnsent)
 	c.write(frame.Goaway, 0, nil)
 	c.out.end()
 }
@@ -421,22 +426,33 @@ func (c *Conn) Fail(err error) {
 		return
 	}
 	c.err = err
-	var sent, unsent []*Call
+	unsent := c.takeUnsentLocked()
+	var sent []*Call
 	for call := range c.calls.all() {
 		c.takeLocked(call)
-		if call.offset >= c.out.taken {
-			unsent = append(unsent, call)
-		} else {
-			sent = append(sent, call)
-		}
+		sent = append(sent, call)
 	}
 	c.out.closeLocked()
 	if c.timer != nil {
 		c.timer.Stop()
 	}
 	c.mu.Unlock()
-	c.fail(unsent, fmt.Errorf("%w: nothing of it was sent", ErrNotStarted))
+	c.fail(unsent, errUnsent)
 	c.fail(sent, err)
+}
+
+var errUnsent = fmt.Errorf("%w: nothing of it was sent", ErrNotStarted)
+
+// takeUnsentLocked takes the calls that no writer has begun with.
+func (c *Conn) takeUnsentLocked() []*Call {
+	var unsent []*Call
+	for call := range c.calls.all() {
+		if call.offset >= c.out.taken {
+			c.takeLocked(call)
+			unsent = append(unsent, call)
+		}
+	}
+	return unsent
 }
 
 // takeLocked makes a call leave the connection. From then on its abandoned field does not change.

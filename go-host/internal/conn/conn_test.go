@@ -238,25 +238,39 @@ func TestAWorkerThatGoesOnServingKeepsItsCallsAndGetsMore(t *testing.T) {
 	}
 }
 
-func TestAWorkersInputEndsBehindAllThatWaitsAndTheGoaway(t *testing.T) {
+func TestAWorkersInputEndsBehindTheGoaway(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
-	for range 3 { // more than a pipe holds
-		call := conn.NewCall()
-		if err := p.conn.Send(call, frame.Raw, nil, make([]byte, 100_000)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(call.Reclaim)
-	}
 	p.conn.Goaway()
 	p.conn.Ping()
-	for _, want := range []frame.Kind{frame.Call, frame.Call, frame.Call, frame.Goaway} {
-		if got := p.next().Kind; got != want {
-			t.Errorf("the worker got a frame of kind %v, expected %v", got, want)
+	p.expectLast(frame.Goaway)
+}
+
+func TestAWorkerThatIsToEndGetsTheRestOfACallAndNoneThatWaitsBehindIt(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	calls := make([]*conn.Call, 4)
+	for i := range calls {
+		calls[i] = conn.NewCall()
+		size := 100_000 // more than a pipe holds
+		if i == 2 {
+			size = 10
+		}
+		if err := p.conn.Send(calls[i], frame.Raw, nil, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(calls[i].Reclaim)
+	}
+	p.conn.Goaway()
+	for i, call := range calls[1:] {
+		<-call.Done
+		if !errors.Is(call.Err, conn.ErrNotStarted) {
+			t.Errorf("call %d, of which nothing was sent: %v", i+1, call.Err)
 		}
 	}
-	if f, err := p.reader.Next(); !errors.Is(err, io.EOF) {
-		t.Errorf("after the goaway came %v, %v", f, err)
+	p.expectLast(frame.Call, frame.Goaway)
+	if waiting, _ := p.conn.InFlight(); waiting != 1 {
+		t.Errorf("%d calls are in flight, expected the one that was sent", waiting)
 	}
 }
 
@@ -601,6 +615,19 @@ func (p *peer) Stats(message frame.StatsMessage) {
 func (p *peer) seenStats() []frame.StatsMessage { p.mu.Lock(); defer p.mu.Unlock(); return p.stats }
 
 func (p *peer) Fatal(payload []byte) { p.mu.Lock(); defer p.mu.Unlock(); p.fatalText = string(payload) }
+
+// expectLast expects these frames, and then the end.
+func (p *peer) expectLast(kinds ...frame.Kind) {
+	p.t.Helper()
+	for _, want := range kinds {
+		if got := p.next().Kind; got != want {
+			p.t.Errorf("the worker got a frame of kind %v, expected %v", got, want)
+		}
+	}
+	if f, err := p.reader.Next(); !errors.Is(err, io.EOF) {
+		p.t.Errorf("behind the last one came %v, %v", f, err)
+	}
+}
 
 func (p *peer) Pong() {}
 

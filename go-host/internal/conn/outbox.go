@@ -23,7 +23,8 @@ const (
 // outbox combines frames: whoever finds it idle writes, and the frames that gather in the meantime go with its next write.
 // Nobody ever waits for the worker to read: what the pipe does not take at once is left to a goroutine.
 //
-// Law: mu is the Conn's and guards all fields but sink, which belongs to whoever set flushing.
+// Law: mu is the Conn's and guards all fields but sink, which belongs to whoever set flushing, and once ending is set and nobody
+// is the writer, to whoever set that.
 type outbox struct {
 	mu         *sync.Mutex
 	sink       sink
@@ -152,6 +153,26 @@ func (o *outbox) write(t turn) error {
 	return err
 }
 
+// dropLocked forgets what no writer has begun with. The rest of a frame whose head is with the writer stays.
+func (o *outbox) dropLocked() {
+	dropped := o.large
+	o.queued, o.large, o.gathered = o.taken, nil, nil
+	if len(dropped) > 0 && dropped[0].loan != nil {
+		o.large = dropped[:1:1]
+		o.queued += dropped[0].size()
+		dropped = dropped[1:]
+	}
+	cancelLoans(dropped)
+}
+
+func cancelLoans(turns []turn) {
+	for _, t := range turns {
+		if t.loan != nil {
+			t.loan.cancel()
+		}
+	}
+}
+
 // end closes the sink behind all that waits to be written.
 func (o *outbox) end() {
 	o.mu.Lock()
@@ -220,10 +241,6 @@ func (o *outbox) fail(err error) {
 
 func (o *outbox) closeLocked() {
 	o.closed = true
-	for _, t := range o.large {
-		if t.loan != nil {
-			t.loan.cancel()
-		}
-	}
+	cancelLoans(o.large)
 	o.large, o.gathered, o.spare = nil, nil, nil
 }
