@@ -30,7 +30,7 @@ const (
 
 var nodeScripts = map[string]string{
 	emptyNode:   "0",
-	loadingNode: "for (const name of ['async_hooks', 'net', 'perf_hooks', 'stream', 'tty', 'v8']) require(name)",
+	loadingNode: "for (const name of ['async_hooks', 'net', 'perf_hooks', 'stream', 'v8']) require(name)",
 }
 
 // startCold measures in a process of its own, and says on stdout how many milliseconds it took.

@@ -24,7 +24,7 @@ const (
 	jsiiClass   = jsiiPackage + ".Work"
 )
 
-func startJSII(context.Context, int) (contender, error) {
+func startJSII(context.Context, int) (_ contender, err error) {
 	tarball, err := os.ReadFile(built("jsii.tgz"))
 	if err != nil {
 		return nil, err
@@ -32,6 +32,11 @@ func startJSII(context.Context, int) (contender, error) {
 	if err := setUpJSII(); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			jsii.Close()
+		}
+	}()
 	if err := recovered(func() { kernel.Load(jsiiPackage, jsiiVersion, tarball) }); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func main() {
 }
 
 type runCommand struct {
-	Full       bool          `help:"Everything, for about 55 minutes, in place of five minutes."`
+	Full       bool          `help:"Everything, for about 65 minutes, in place of five minutes."`
 	Contenders []string      `help:"Only these (patterns)."`
 	Works      []string      `help:"Only these (patterns)."`
 	Callers    []int         `help:"Only these numbers of callers."`

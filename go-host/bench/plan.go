@@ -64,7 +64,7 @@ func quick() plan {
 	}}
 }
 
-// full takes about 55 minutes. What takes long by itself is left out where very many would wait for it.
+// full takes about 65 minutes. What takes long by itself is left out where very many would wait for it.
 func full() plan {
 	all, light := make([]string, 0, len(works)), make([]string, 0, len(works))
 	for _, w := range works {

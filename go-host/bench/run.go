@@ -62,8 +62,8 @@ func (s *session) run(ctx context.Context) (results, error) {
 // processes of a contender differ by more than two rounds of one.
 func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 	cells := s.cells(callers)
-	for _, stint := range []stint{{0, s.Rounds}, {s.Rounds, max(s.Rounds, s.GoalRounds)}} {
-		if err := s.serve(ctx, stint, cells, callers); err != nil {
+	for _, part := range []stint{{0, s.Rounds}, {s.Rounds, max(s.Rounds, s.GoalRounds)}} {
+		if err := s.serve(ctx, part, cells, callers); err != nil {
 			return nil, err
 		}
 	}
@@ -74,7 +74,7 @@ func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 // stint is some of the rounds, which contenders do in the same processes.
 type stint struct{ from, to int }
 
-func (s *session) serve(ctx context.Context, stint stint, cells []cell, callers int) error {
+func (s *session) serve(ctx context.Context, part stint, cells []cell, callers int) error {
 	children := map[string]*child{}
 	defer func() {
 		for _, c := range children {
@@ -82,16 +82,16 @@ func (s *session) serve(ctx context.Context, stint stint, cells []cell, callers 
 		}
 	}()
 	for _, c := range cells {
-		if children[c.Contender] != nil || stint.from >= s.roundsOf(c.Work, callers) {
+		if children[c.Contender] != nil || part.from >= s.roundsOf(c.Work, callers) {
 			continue
 		}
-		child, err := startChild(ctx, c.Contender, callers, s.profiles)
+		started, err := startChild(ctx, c.Contender, callers, s.profiles)
 		if err != nil {
 			return err
 		}
-		children[c.Contender] = child
+		children[c.Contender] = started
 	}
-	for round := stint.from; round < stint.to; round++ {
+	for round := part.from; round < part.to; round++ {
 		if err := s.round(round, children, cells, callers); err != nil {
 			return err
 		}
