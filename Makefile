@@ -142,6 +142,11 @@ bench-full: bench-build ## the same at length, about 65 minutes, and make docs/b
 	@cd $(BENCH) && $(DEV) build/bench --full --out ../../docs/benchmarks/results.json
 	@$(MAKE) --no-print-directory bench-report
 
+.PHONY: bench-goals
+bench-goals: bench-build ## what has goals for its calls, each round in processes of its own, about 30 minutes, and the goals of docs/benchmarks.md
+	@cd $(BENCH) && $(DEV) build/bench --goals --out ../../docs/benchmarks/goals.json
+	@$(MAKE) --no-print-directory bench-report
+
 .PHONY: bench-report
 bench-report: require node_modules/.stamp $(BENCH)/node_modules/.stamp ## tables and charts of docs/benchmarks.md
 	@$(DEV) node $(BENCH)/node/report.ts

@@ -35,7 +35,8 @@ func main() {
 }
 
 type runCommand struct {
-	Full       bool          `help:"Everything, for about 65 minutes, in place of five minutes."`
+	Full       bool          `xor:"plan" help:"Everything, for about 65 minutes, in place of five minutes."`
+	Goals      bool          `xor:"plan" help:"What has goals for its calls, for about 30 minutes, each round in processes of its own."`
 	Contenders []string      `help:"Only these (patterns)."`
 	Works      []string      `help:"Only these (patterns)."`
 	Callers    []int         `help:"Only these numbers of callers."`
@@ -112,8 +113,11 @@ func (c *runCommand) session() (*session, error) {
 
 func (c *runCommand) plan() plan {
 	p := quick()
-	if c.Full {
+	switch {
+	case c.Full:
 		p = full()
+	case c.Goals:
+		p = goals()
 	}
 	if c.Rounds > 0 {
 		p.Rounds, p.GoalRounds = c.Rounds, c.Rounds

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,10 +12,13 @@ import (
 type plan struct {
 	Rounds     int              `json:"rounds"`
 	GoalRounds int              `json:"goalRounds"` // of goalWorks, if more
+	Stint      int              `json:"stint"`      // rounds that contenders do in the same processes; 0 for all
 	Duration   time.Duration    `json:"duration"`   // of each measurement
 	Cold       int              `json:"cold"`       // starts of each contender
 	Idle       time.Duration    `json:"idle"`
 	Works      map[int][]string `json:"works"` // by the number of callers
+
+	contenders map[int][]string // by the number of callers; all where there is no list
 }
 
 // goalWorks have goals (node/goals.ts) for how many calls they make, by the number of callers.
@@ -29,6 +33,19 @@ func (p plan) roundsOf(work string, callers int) int {
 		return max(p.Rounds, p.GoalRounds)
 	}
 	return p.Rounds
+}
+
+// stint is some of the rounds, which contenders do in the same processes.
+type stint struct{ from, to int }
+
+func (p plan) stints() []stint {
+	rounds := max(p.Rounds, p.GoalRounds)
+	length := cmp.Or(p.Stint, rounds)
+	var stints []stint
+	for from := 0; from < rounds; from += length {
+		stints = append(stints, stint{from, min(from+length, rounds)})
+	}
+	return stints
 }
 
 // callerCounts are in the order in which they are measured.
@@ -56,12 +73,29 @@ func (p plan) choose(callers []int, names []string) error {
 
 // quick takes about five minutes.
 func quick() plan {
-	return plan{3, 3, 100 * time.Millisecond, 5, 5 * time.Second, map[int][]string{
+	return plan{Rounds: 3, Duration: 100 * time.Millisecond, Cold: 5, Idle: 5 * time.Second, Works: map[int][]string{
 		1:   {"echo-100B", "echo-2KB", "bytes-100B"},
 		16:  {"echo-2KB", "echo-1MiB", "validate", "render", "heavy"},
-		64:  {"echo-100B", "echo-2KB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
+		64:  slices.Clone(goalWorks[64]),
 		256: {"echo-100B"},
 	}}
+}
+
+// goals takes about 30 minutes: processes of a contender differ by more than its rounds, so each round has processes of its own.
+func goals() plan {
+	return plan{
+		Rounds: 10, Stint: 1, Duration: 500 * time.Millisecond,
+		Works: map[int][]string{1: slices.Clone(goalWorks[1]), 16: slices.Clone(goalWorks[16]), 64: slices.Clone(goalWorks[64])},
+		contenders: map[int][]string{
+			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls"},
+			16: {"rootbridge", "rootbridge-msgpack"},
+			64: {
+				"rootbridge", "rootbridge-waits", "rootbridge-traced", "rootbridge-fresh", "rootbridge-sonic", "rootbridge-msgpack",
+				"bare", "bare-call", "bare-json", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
+				"node-http", "node-http-v1", "node-http-sonic", "grpc", "grpc-v1", "grpc-sonic",
+			},
+		},
+	}
 }
 
 // full takes about 65 minutes. What takes long by itself is left out where very many would wait for it.
@@ -73,5 +107,8 @@ func full() plan {
 			light = append(light, w.name)
 		}
 	}
-	return plan{5, 10, 500 * time.Millisecond, 20, 30 * time.Second, map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: slices.Clone(all), 64: light, 256: slices.Clone(light)}}
+	return plan{
+		Rounds: 5, GoalRounds: 10, Stint: 5, Duration: 500 * time.Millisecond, Cold: 20, Idle: 30 * time.Second,
+		Works: map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: slices.Clone(all), 64: light, 256: slices.Clone(light)},
+	}
 }

@@ -58,11 +58,10 @@ func (s *session) run(ctx context.Context) (results, error) {
 	return r, err
 }
 
-// runWith measures with so many callers. The further rounds of works that have goals are those of processes started anew: two
-// processes of a contender differ by more than two rounds of one.
+// runWith measures with so many callers.
 func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 	cells := s.cells(callers)
-	for _, part := range []stint{{0, s.Rounds}, {s.Rounds, max(s.Rounds, s.GoalRounds)}} {
+	for _, part := range s.stints() {
 		if err := s.serve(ctx, part, cells, callers); err != nil {
 			return nil, err
 		}
@@ -70,9 +69,6 @@ func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
 	fmt.Fprint(s.progress, clearLine)
 	return cells, nil
 }
-
-// stint is some of the rounds, which contenders do in the same processes.
-type stint struct{ from, to int }
 
 func (s *session) serve(ctx context.Context, part stint, cells []cell, callers int) error {
 	children := map[string]*child{}
@@ -128,6 +124,9 @@ var clearLine = "\r" + strings.Repeat(" ", 60) + "\r"
 func (s *session) cells(callers int) []cell {
 	var cells []cell
 	for _, m := range makers {
+		if list := s.contenders[callers]; list != nil && !slices.Contains(list, m.name) {
+			continue
+		}
 		for _, w := range works {
 			if slices.Contains(s.names, m.name) && slices.Contains(s.Works[callers], w.name) && m.can(w, callers) {
 				cells = append(cells, cell{Contender: m.name, Work: w.name, Callers: callers})

@@ -10,12 +10,13 @@ import { makeTables } from "./tables.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const RESULTS = `${ROOT}docs/benchmarks/results.json`;
+const GOALS = `${ROOT}docs/benchmarks/goals.json`;
 const PAGE = `${ROOT}docs/benchmarks.md`;
 /** What is between these lines is made. */
 const BEGIN = "<!-- made by make bench-report -->";
 const END = "<!-- end -->";
 
-const results = readResults(RESULTS);
+const results = readResults(RESULTS, GOALS);
 const files = new Map([[PAGE, pageWith(makeTables(results))]]);
 for (const [name, svg] of await drawCharts(results))
   files.set(`${ROOT}docs/benchmarks/${name}.svg`, svg);

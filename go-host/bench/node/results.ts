@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** What one contender did with one work in one round. Times are in microseconds, sizes in bytes. */
 export interface Figures {
@@ -32,6 +32,8 @@ export interface Machine {
 
 /** A file that bench wrote. */
 export interface Results {
+  /** Another, whose rounds are of processes of their own each: where it has both of what is compared, it counts. */
+  anew?: Results;
   machine: Machine;
   /** `duration` is in nanoseconds. */
   plan: { rounds: number; goalRounds: number; duration: number; cold: number };
@@ -47,7 +49,12 @@ export interface Results {
   };
 }
 
-export function readResults(file: string): Results {
+/** `fileOfGoals` need not be there. */
+export function readResults(file: string, fileOfGoals: string): Results {
+  return existsSync(fileOfGoals) ? { ...read(file), anew: read(fileOfGoals) } : read(file);
+}
+
+function read(file: string): Results {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
@@ -89,6 +96,8 @@ export function ratios(
   callers: number,
   otherWork: string = work,
 ): number[] {
+  const anew = results.anew ? ratios(results.anew, figure, of, to, work, callers, otherWork) : [];
+  if (anew.length > 0) return anew;
   const one = cellOf(results, of, work, callers);
   const other = cellOf(results, to, otherWork, callers);
   const ofRound = (round: Figures, i: number): number[] => {

@@ -32,7 +32,13 @@ function goalTable(results: Results): string {
     spread(goal),
     verdict(goal),
   ]);
-  return `### What is to be reached\n\n${table(["", "goal", "here", "in the rounds", ""], rows)}`;
+  return `### What is to be reached\n\n${methodText(results)}${table(["", "goal", "here", "in the rounds", ""], rows)}`;
+}
+
+function methodText({ anew }: Results): string {
+  if (!anew) return "";
+  const { machine, plan } = anew;
+  return `Calls, and times with one caller: ${machine.time.slice(0, 10)}, medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s, each in processes of its own. All else is of the run below.\n\n`;
 }
 
 function bound({ least, most, unit = "times" }: Goal): string {
