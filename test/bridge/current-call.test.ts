@@ -65,7 +65,7 @@ test("calls that come together have each their own, and a timer of the module no
 });
 
 for (const flags of FLAGS_OF_CONTEXTS) {
-  test(`what a call enters in an AsyncLocalStorage of its own is seen by no other call ${flags}`, async (t) => {
+  test(`what a call enters in an AsyncLocalStorage of its own is seen by no other call (${flags || "by default"})`, async (t) => {
     const peer = await Peer.start(t, { file: FILE, env: { NODE_OPTIONS: flags } });
     const enters = (id: number) => call(id, "enterOwn");
     peer.sendBytes(Buffer.concat([1, 2, 3].map(enters)));

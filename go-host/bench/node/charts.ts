@@ -31,6 +31,12 @@ const WORKERS: Record<string, number> = {
   "rootbridge-8-workers": 8,
 };
 const colour = colourOf(SHOWN);
+const PROCESS_COLOUR = {
+  field: "process",
+  type: "nominal",
+  scale: { domain: ["Go", "Node"], range: ["#00add8", "#5fa04e"] },
+  title: null,
+};
 
 /** The charts of docs/benchmarks.md by their names, as SVG. */
 export async function drawCharts(results: Results): Promise<[string, string][]> {
@@ -68,15 +74,7 @@ function throughput(results: Results): object {
     data: { values },
     facet: { column: { field: "work", title: null } },
     resolve: { scale: { x: "independent" } },
-    spec: {
-      width: 320,
-      mark: "bar",
-      encoding: {
-        y: { field: "contender", type: "nominal", sort: SHOWN, title: null },
-        x: { field: "value", type: "quantitative", title: "calls/s" },
-        color: { ...colour, legend: null },
-      },
-    },
+    spec: bars(320, SHOWN, { title: "calls/s" }, { ...colour, legend: null }),
   };
 }
 
@@ -92,15 +90,12 @@ function works(results: Results): object {
     facet: { field: "work", title: null, sort: WORKS },
     columns: 4,
     resolve: { scale: { x: "independent", y: "independent" } },
-    spec: {
-      width: 200,
-      mark: "bar",
-      encoding: {
-        y: { field: "contender", type: "nominal", sort: shown, title: null },
-        x: { field: "value", type: "quantitative", title: "calls/s", axis: { tickCount: 3 } },
-        color: { ...colourOf(shown), legend: null },
-      },
-    },
+    spec: bars(
+      200,
+      shown,
+      { title: "calls/s", axis: { tickCount: 3 } },
+      { ...colourOf(shown), legend: null },
+    ),
   };
 }
 
@@ -166,20 +161,7 @@ function halves(
     data: { values },
     facet: { column: { field: "work", title: null } },
     resolve: { scale: { x: "independent" } },
-    spec: {
-      width: 320,
-      mark: "bar",
-      encoding: {
-        y: { field: "contender", type: "nominal", sort: SHOWN, title: null },
-        x: { field: "value", type: "quantitative", title: null },
-        color: {
-          field: "process",
-          type: "nominal",
-          scale: { domain: ["Go", "Node"], range: ["#00add8", "#5fa04e"] },
-          title: null,
-        },
-      },
-    },
+    spec: bars(320, SHOWN, { title: null }, PROCESS_COLOUR),
   };
 }
 
@@ -200,6 +182,19 @@ function start(results: Results): object {
         condition: { test: "indexof(datum.contender, 'rootbridge') == 0", value: "#1a73e8" },
         value: "#9aa0a6",
       },
+    },
+  };
+}
+
+/** A bar for each contender, in the order of `sort`. */
+function bars(width: number, sort: string[], x: object, color: object): object {
+  return {
+    width,
+    mark: "bar",
+    encoding: {
+      y: { field: "contender", type: "nominal", sort, title: null },
+      x: { field: "value", type: "quantitative", ...x },
+      color,
     },
   };
 }
