@@ -158,8 +158,8 @@ func (h *Host) accept(in, out any) string {
 // exchange sends the call to a worker and returns its answer, and whether any worker may have begun the call. One that none
 // has begun goes to another.
 func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, argument payload, reply *Reply) (answer *conn.Call, e *Error, sent bool) {
+	slot, err := h.acquire(ctx, &limit)
 	for {
-		slot, err := h.acquire(ctx, &limit)
 		if err != nil {
 			return nil, h.queueError(ctx, limit, err), false
 		}
@@ -186,6 +186,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 			return nil, told, sent
 		}
 		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
+		slot, err = h.pool.AcquireAgain(ctx, limit.queue, limit.own)
 		limit.now = time.Now()
 	}
 }

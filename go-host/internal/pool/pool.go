@@ -36,7 +36,7 @@ type Pool[T any] struct {
 
 	mu      sync.Mutex
 	slots   []*Slot[T]
-	waiters list.List // of *waiter[T], the oldest first
+	waiters list.List // of *waiter[T], in the order of their turns
 	broken  error     // why nobody should wait for a resource now, or nil
 	closed  bool
 	users   int // of all slots, removed ones too
@@ -90,13 +90,24 @@ func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
 // ErrQueueWait when it would still be waiting at the time until, with the error given to Break or Close, or with the
 // context's error; a deadline, if not zero, ends the wait like a context's. Each acquired slot must be released once.
 func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
+	return p.acquire(ctx, until, deadline, p.queueLastLocked)
+}
+
+// AcquireAgain is Acquire for a caller whose slot was of no use to it: it has waited for its turn, so it comes before all who
+// wait, and is none of QueueLimit.
+func (p *Pool[T]) AcquireAgain(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
+	return p.acquire(ctx, until, deadline, p.queueFirstLocked)
+}
+
+func (p *Pool[T]) acquire(ctx context.Context, until, deadline time.Time, queueLocked func() (*list.Element, error)) (*Slot[T], error) {
 	p.mu.Lock()
 	if slot := p.tryLocked(); slot != nil {
 		p.mu.Unlock()
 		return slot, nil
 	}
 	load := p.users + p.waiters.Len() + 1
-	w, element, err := p.queueLocked()
+	element, err := queueLocked()
+	p.noteLoadLocked()
 	p.mu.Unlock()
 	if p.options.OnWait != nil {
 		p.options.OnWait(load)
@@ -104,7 +115,7 @@ func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot
 	if err != nil {
 		return nil, err
 	}
-	return p.wait(ctx, until, deadline, w, element)
+	return p.wait(ctx, until, deadline, element)
 }
 
 // TryAcquire is Acquire for those who don't wait: it returns nil where they would have to, and tells nobody.
@@ -126,19 +137,26 @@ func (p *Pool[T]) tryLocked() *Slot[T] {
 	return slot
 }
 
-// queueLocked makes the caller a waiter.
-func (p *Pool[T]) queueLocked() (*waiter[T], *list.Element, error) {
+// queueLastLocked makes the caller a waiter, if there may be one more.
+func (p *Pool[T]) queueLastLocked() (*list.Element, error) {
 	if err := p.refusalLocked(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if p.waiters.Len() >= p.options.QueueLimit {
-		return nil, nil, ErrQueueFull
+		return nil, ErrQueueFull
 	}
-	w := &waiter[T]{done: make(chan struct{}, 1)}
-	element := p.waiters.PushBack(w)
-	p.noteLoadLocked()
-	return w, element, nil
+	return p.waiters.PushBack(newWaiter[T]()), nil
 }
+
+// queueFirstLocked makes the caller the first waiter.
+func (p *Pool[T]) queueFirstLocked() (*list.Element, error) {
+	if err := p.refusalLocked(); err != nil {
+		return nil, err
+	}
+	return p.waiters.PushFront(newWaiter[T]()), nil
+}
+
+func newWaiter[T any]() *waiter[T] { return &waiter[T]{done: make(chan struct{}, 1)} }
 
 // IsFull tells, without waiting for a lock, whether the queue was full a moment ago.
 func (p *Pool[T]) IsFull() bool { return p.full.Load() }
@@ -201,7 +219,8 @@ func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
 	return best
 }
 
-func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter[T], element *list.Element) (*Slot[T], error) {
+func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, element *list.Element) (*Slot[T], error) {
+	w := waiterOf[T](element)
 	reason := ErrQueueWait
 	if !deadline.IsZero() && deadline.Before(until) {
 		until, reason = deadline, context.DeadlineExceeded
@@ -226,7 +245,7 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	return nil, reason
 }
 
-// Release gives a slot back, to the oldest waiter if there is one.
+// Release gives a slot back, to the first waiter if there is one.
 func (p *Pool[T]) Release(slot *Slot[T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -249,10 +268,16 @@ func (p *Pool[T]) grantLocked() {
 }
 
 func (p *Pool[T]) endFirstWaitLocked(slot *Slot[T], err error) {
-	w := p.waiters.Remove(p.waiters.Front()).(*waiter[T]) //nolint:errcheck // the list holds nothing else
+	first := p.waiters.Front()
+	w := waiterOf[T](first)
+	p.waiters.Remove(first)
 	w.slot, w.err = slot, err
 	w.done <- struct{}{}
 	p.noteLoadLocked()
+}
+
+func waiterOf[T any](element *list.Element) *waiter[T] {
+	return element.Value.(*waiter[T]) //nolint:errcheck // the list holds nothing else
 }
 
 // NewSlot returns a slot for up to capacity users at a time, which is not in use yet.

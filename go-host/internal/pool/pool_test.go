@@ -75,6 +75,37 @@ func TestOneBeyondTheQueueLimitIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
+func TestACallerWhoseSlotWasOfNoUseComesBeforeAllWhoWaitAndIsNoneOfTheQueueLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New[int](pool.Options{QueueLimit: 1})
+		slot := pool.NewSlot(1, 1)
+		p.Add(slot)
+		acquire(t, p)
+		var order []string
+		var done sync.WaitGroup
+		waits := func(name string, acquire func(context.Context, time.Time, time.Time) (*pool.Slot[int], error)) {
+			done.Go(func() {
+				slot, err := acquire(t.Context(), time.Now().Add(time.Minute), time.Time{})
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+				order = append(order, name)
+				p.Release(slot)
+			})
+			synctest.Wait()
+		}
+		waits("new", p.Acquire)
+		waits("again", p.AcquireAgain)
+		p.Release(slot)
+		done.Wait()
+		if !slices.Equal(order, []string{"again", "new"}) {
+			t.Errorf("served in the order %v", order)
+		}
+	})
+}
+
 func TestAWaitEndsWithTheQueueTimeoutTheContextOrTheLimit(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
