@@ -138,7 +138,7 @@ bench: bench-build ## compare with other ways to call JavaScript from Go, about 
 	@cd $(BENCH) && $(DEV) build/bench --out build/results.json
 
 .PHONY: bench-full
-bench-full: bench-build ## the same at length, about 65 minutes, and make docs/benchmarks.md of it
+bench-full: bench-build ## the same at length, about 50 minutes, and make docs/benchmarks.md of it
 	@cd $(BENCH) && $(DEV) build/bench --full --out ../../docs/benchmarks/results.json
 	@$(MAKE) --no-print-directory bench-report
 

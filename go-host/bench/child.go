@@ -110,6 +110,7 @@ func startChild(ctx context.Context, name string, callers int, profiles string) 
 	if err != nil {
 		return nil, err
 	}
+	cmd.Cancel, cmd.WaitDelay = in.Close, 10*time.Second // so that it removes what it has made
 	return &child{cmd, in, json.NewDecoder(bufio.NewReader(out))}, cmd.Start()
 }
 

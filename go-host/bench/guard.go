@@ -37,13 +37,9 @@ var expectations = []expectation{
 // guard fails when Rootbridge has become slow.
 func guard(ctx context.Context, progress io.Writer) error {
 	s := guardSession(progress)
-	var cells []cell
-	for _, callers := range s.callerCounts() {
-		some, err := s.runWith(ctx, callers)
-		if err != nil {
-			return err
-		}
-		cells = append(cells, some...)
+	cells, err := s.calls(ctx)
+	if err != nil {
+		return err
 	}
 	errs := make([]error, len(expectations))
 	for i, e := range expectations {

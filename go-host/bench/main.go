@@ -35,7 +35,7 @@ func main() {
 }
 
 type runCommand struct {
-	Full       bool          `xor:"plan" help:"Everything, for about 65 minutes, in place of five minutes."`
+	Full       bool          `xor:"plan" help:"Everything, for about 50 minutes, in place of five minutes."`
 	Goals      bool          `xor:"plan" help:"What has goals for its calls, for about 30 minutes, each round in processes of its own."`
 	Contenders []string      `help:"Only these (patterns)."`
 	Works      []string      `help:"Only these (patterns)."`
@@ -43,7 +43,7 @@ type runCommand struct {
 	Rounds     int           `help:"Other than the plan says."`
 	Duration   time.Duration `help:"Of each measurement, other than the plan says."`
 	Calls      bool          `help:"Measure calls only, no starts and no idling."`
-	Out        string        `help:"File for the figures." type:"path"`
+	Out        string        `help:"File for the figures. When measuring fails or is interrupted, what there is stays in one with .partial added." type:"path"`
 	Profile    string        `help:"Folder for CPU profiles of both sides." type:"path"`
 }
 
@@ -56,19 +56,26 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	results, err := s.run(ctx)
-	if err != nil {
+	printTables(os.Stdout, results)
+	if err := errors.Join(err, c.save(results)); err != nil || c.Out == "" {
 		return err
 	}
-	printTables(os.Stdout, results)
+	return os.Rename(c.partial(), c.Out)
+}
+
+func (c *runCommand) save(r results) error {
 	if c.Out == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(results, "", " ")
+	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.Out, append(text, '\n'), 0o644)
+	return os.WriteFile(c.partial(), append(text, '\n'), 0o644)
 }
+
+// partial has what there is when not all could be measured.
+func (c *runCommand) partial() string { return c.Out + ".partial" }
 
 // prepare finds out now what would be in the way after all has been measured.
 func (c *runCommand) prepare() error {
@@ -78,11 +85,10 @@ func (c *runCommand) prepare() error {
 	if c.Out == "" {
 		return nil
 	}
-	file, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE, 0o600) // what it has is not lost yet
-	if err != nil {
+	if err := os.WriteFile(c.partial(), nil, 0o644); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return file.Close()
+	return nil
 }
 
 // session refuses a choice of which nothing would be measured.
@@ -120,7 +126,7 @@ func (c *runCommand) plan() plan {
 		p = goals()
 	}
 	if c.Rounds > 0 {
-		p.Rounds, p.GoalRounds = c.Rounds, c.Rounds
+		p.Rounds = c.Rounds
 	}
 	if c.Duration > 0 {
 		p.Duration = c.Duration

@@ -24,23 +24,6 @@ func TestAChoiceOfWhichNothingWouldBeMeasuredIsRefused(t *testing.T) {
 	}
 }
 
-func TestProcessesDoAStintOfTheRounds(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		plan plan
-		want []stint
-	}{
-		{plan{Rounds: 3}, []stint{{0, 3}}},
-		{plan{Rounds: 5, GoalRounds: 10, Stint: 5}, []stint{{0, 5}, {5, 10}}},
-		{plan{Rounds: 3, Stint: 1}, []stint{{0, 1}, {1, 2}, {2, 3}}},
-		{plan{Rounds: 3, Stint: 2}, []stint{{0, 2}, {2, 3}}},
-	} {
-		if got := c.plan.stints(); !slices.Equal(got, c.want) {
-			t.Errorf("%+v: got %v, expected %v", c.plan, got, c.want)
-		}
-	}
-}
-
 func TestWhatHasGoalsIsMeasuredByTheContendersThatHaveThem(t *testing.T) {
 	t.Parallel()
 	c := runCommand{Goals: true}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,9 +13,10 @@ import (
 
 // node is a Node process that runs one file of build/.
 type node struct {
-	cmd *exec.Cmd
-	in  *os.File // its stdin
-	out *os.File // its stdout
+	cmd    *exec.Cmd
+	in     *os.File // its stdin
+	out    *os.File // its stdout
+	folder string   // of its socket, or ""
 }
 
 // startNode starts Node as the contenders other than Rootbridge use it.
@@ -36,7 +38,7 @@ func startNode(ctx context.Context, file string, args ...string) (*node, error) 
 	}
 	_ = theirIn.Close()
 	_ = theirOut.Close()
-	return &node{cmd, in, out}, nil
+	return &node{cmd, in, out, ""}, nil
 }
 
 // startServer starts a server on a unix socket and waits until it listens.
@@ -48,11 +50,12 @@ func startServer(ctx context.Context, file string) (*node, string, error) {
 	socket := filepath.Join(folder, "socket")
 	n, err := startNode(ctx, file, socket)
 	if err != nil {
-		return nil, "", err
+		return nil, "", errors.Join(err, os.RemoveAll(folder))
 	}
+	n.folder = folder
 	line, err := bufio.NewReader(n.out).ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != "listening" {
-		return nil, "", fmt.Errorf("%s did not start: %q, %w", file, line, err)
+		return nil, "", errors.Join(fmt.Errorf("%s did not start: expected it to say that it is listening, got %q", file, line), err, n.Close())
 	}
 	return n, socket, nil
 }
@@ -64,7 +67,7 @@ func (n *node) Close() error {
 	_ = n.in.Close()
 	err := n.cmd.Wait()
 	_ = n.out.Close()
-	return err
+	return errors.Join(err, os.RemoveAll(n.folder))
 }
 
 // built is the path of a file that node/build.ts made.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,13 +9,12 @@ import (
 
 // plan says what is measured.
 type plan struct {
-	Rounds     int              `json:"rounds"`
-	GoalRounds int              `json:"goalRounds"` // of goalWorks, if more
-	Stint      int              `json:"stint"`      // rounds that contenders do in the same processes; 0 for all
-	Duration   time.Duration    `json:"duration"`   // of each measurement
-	Cold       int              `json:"cold"`       // starts of each contender
-	Idle       time.Duration    `json:"idle"`
-	Works      map[int][]string `json:"works"` // by the number of callers
+	Rounds   int              `json:"rounds"`
+	Anew     bool             `json:"anew"`     // each round in processes of its own
+	Duration time.Duration    `json:"duration"` // of each measurement
+	Cold     int              `json:"cold"`     // starts of each contender
+	Idle     time.Duration    `json:"idle"`
+	Works    map[int][]string `json:"works"` // by the number of callers
 
 	contenders map[int][]string // by the number of callers; all where there is no list
 }
@@ -26,26 +24,6 @@ var goalWorks = map[int][]string{
 	1:  {"echo-100B", "echo-2KB"},
 	16: {"echo-1MiB"},
 	64: {"echo-100B", "echo-2KB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
-}
-
-func (p plan) roundsOf(work string, callers int) int {
-	if slices.Contains(goalWorks[callers], work) {
-		return max(p.Rounds, p.GoalRounds)
-	}
-	return p.Rounds
-}
-
-// stint is some of the rounds, which contenders do in the same processes.
-type stint struct{ from, to int }
-
-func (p plan) stints() []stint {
-	rounds := max(p.Rounds, p.GoalRounds)
-	length := cmp.Or(p.Stint, rounds)
-	var stints []stint
-	for from := 0; from < rounds; from += length {
-		stints = append(stints, stint{from, min(from+length, rounds)})
-	}
-	return stints
 }
 
 // callerCounts are in the order in which they are measured.
@@ -84,7 +62,7 @@ func quick() plan {
 // goals takes about 30 minutes: processes of a contender differ by more than its rounds, so each round has processes of its own.
 func goals() plan {
 	return plan{
-		Rounds: 10, Stint: 1, Duration: 500 * time.Millisecond,
+		Rounds: 10, Anew: true, Duration: 500 * time.Millisecond,
 		Works: map[int][]string{1: slices.Clone(goalWorks[1]), 16: slices.Clone(goalWorks[16]), 64: slices.Clone(goalWorks[64])},
 		contenders: map[int][]string{
 			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls"},
@@ -98,7 +76,7 @@ func goals() plan {
 	}
 }
 
-// full takes about 65 minutes. What takes long by itself is left out where very many would wait for it.
+// full takes about 50 minutes. What takes long by itself is left out where very many would wait for it.
 func full() plan {
 	all, light := make([]string, 0, len(works)), make([]string, 0, len(works))
 	for _, w := range works {
@@ -108,7 +86,7 @@ func full() plan {
 		}
 	}
 	return plan{
-		Rounds: 5, GoalRounds: 10, Stint: 5, Duration: 500 * time.Millisecond, Cold: 20, Idle: 30 * time.Second,
+		Rounds: 5, Duration: 500 * time.Millisecond, Cold: 20, Idle: 30 * time.Second,
 		Works: map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: slices.Clone(all), 64: light, 256: slices.Clone(light)},
 	}
 }

@@ -35,19 +35,15 @@ type session struct {
 }
 
 // run measures all of a plan. Contenders take turns within each round, in an order that changes, so that what else the
-// machine does meets all of them.
+// machine does meets all of them. With an error it returns what it has until then.
 func (s *session) run(ctx context.Context) (results, error) {
 	r := results{Plan: s.plan}
 	var err error
 	if r.Machine, err = thisMachine(ctx); err != nil {
 		return r, err
 	}
-	for _, callers := range s.callerCounts() {
-		cells, err := s.runWith(ctx, callers)
-		if err != nil {
-			return r, err
-		}
-		r.Cells = append(r.Cells, cells...)
+	if r.Cells, err = s.calls(ctx); err != nil {
+		return r, err
 	}
 	if r.Cold, err = s.coldStarts(ctx); err != nil || s.Idle == 0 {
 		return r, err
@@ -58,19 +54,37 @@ func (s *session) run(ctx context.Context) (results, error) {
 	return r, err
 }
 
-// runWith measures with so many callers.
-func (s *session) runWith(ctx context.Context, callers int) ([]cell, error) {
-	cells := s.cells(callers)
-	for _, part := range s.stints() {
-		if err := s.serve(ctx, part, cells, callers); err != nil {
-			return nil, err
+// calls measures all cells.
+func (s *session) calls(ctx context.Context) ([]cell, error) {
+	var all []cell
+	for _, callers := range s.callerCounts() {
+		cells := s.cells(callers)
+		err := s.measure(ctx, cells, callers)
+		all = append(all, slices.DeleteFunc(cells, func(c cell) bool { return len(c.Rounds) == 0 })...)
+		if err != nil {
+			return all, err
 		}
 	}
 	fmt.Fprint(s.progress, clearLine)
-	return cells, nil
+	return all, nil
 }
 
-func (s *session) serve(ctx context.Context, part stint, cells []cell, callers int) error {
+// measure does all rounds with so many callers.
+func (s *session) measure(ctx context.Context, cells []cell, callers int) error {
+	together := s.Rounds
+	if s.Anew {
+		together = 1
+	}
+	for round := 0; round < s.Rounds; round += together {
+		if err := s.rounds(ctx, round, together, cells, callers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rounds does so many from this one on in the same processes.
+func (s *session) rounds(ctx context.Context, first, number int, cells []cell, callers int) error {
 	children := map[string]*child{}
 	defer func() {
 		for _, c := range children {
@@ -78,7 +92,7 @@ func (s *session) serve(ctx context.Context, part stint, cells []cell, callers i
 		}
 	}()
 	for _, c := range cells {
-		if children[c.Contender] != nil || part.from >= s.roundsOf(c.Work, callers) {
+		if children[c.Contender] != nil {
 			continue
 		}
 		started, err := startChild(ctx, c.Contender, callers, s.profiles)
@@ -87,7 +101,7 @@ func (s *session) serve(ctx context.Context, part stint, cells []cell, callers i
 		}
 		children[c.Contender] = started
 	}
-	for round := part.from; round < part.to; round++ {
+	for round := first; round < first+number; round++ {
 		if err := s.round(round, children, cells, callers); err != nil {
 			return err
 		}
@@ -95,14 +109,10 @@ func (s *session) serve(ctx context.Context, part stint, cells []cell, callers i
 	return nil
 }
 
-// round measures each cell that has one of this number.
+// round measures each cell once.
 func (s *session) round(round int, children map[string]*child, cells []cell, callers int) error {
 	for _, name := range s.Works[callers] {
-		rounds := s.roundsOf(name, callers)
-		if round >= rounds {
-			continue
-		}
-		fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, rounds, name)
+		fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, s.Rounds, name)
 		for _, i := range rand.Perm(len(cells)) {
 			c := &cells[i]
 			if c.Work != name {

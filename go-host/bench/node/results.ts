@@ -36,7 +36,7 @@ export interface Results {
   anew?: Results;
   machine: Machine;
   /** `duration` is in nanoseconds. */
-  plan: { rounds: number; goalRounds: number; duration: number; cold: number };
+  plan: { rounds: number; duration: number; cold: number };
   cells: Cell[];
   cold: { contender: string; millis: number[] }[];
   idle: {
@@ -100,9 +100,6 @@ export function ratios(
   if (anew.length > 0) return anew;
   const one = cellOf(results, of, work, callers);
   const other = cellOf(results, to, otherWork, callers);
-  const ofRound = (round: Figures, i: number): number[] => {
-    const beside = other?.rounds[i];
-    return beside ? [round[figure] / beside[figure]] : []; // a work without goals has fewer rounds
-  };
-  return one?.rounds.flatMap(ofRound) ?? [];
+  if (!one || !other) return [];
+  return one.rounds.map((round, i) => round[figure] / (other.rounds[i]?.[figure] ?? Number.NaN));
 }

@@ -14,7 +14,7 @@ export function makeTables(results: Results): string {
 
 function machineText({ machine, plan }: Results): string {
   const { cpu, cores, kernel, go, node, time } = machine;
-  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s, of ${plan.goalRounds} for what is compared with the loops and for MessagePack.\n`;
+  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s.\n`;
 }
 
 function idleText({ idle }: Results): string {
