@@ -28,11 +28,15 @@ export interface Machine {
   go: string;
   node: string;
   time: string;
+  /** In bytes. */
+  memory?: number;
+  /** Of what contenders are made, by name. */
+  versions?: Record<string, string>;
 }
 
 /** A file that bench wrote. */
 export interface Results {
-  /** Another, whose rounds are of processes of their own each: where it has both of what is compared, it counts. */
+  /** Another, whose rounds are of processes of their own each: where it has all that a row compares, it counts. */
   anew?: Results;
   machine: Machine;
   /** `duration` is in nanoseconds. */
@@ -70,8 +74,9 @@ export function cellOf(
   );
 }
 
-/** Half of the values are at most this. */
+/** Half of the values are at most this; NaN if one of them is, which has no place among others. */
 export function median(values: readonly number[]): number {
+  if (values.some(Number.isNaN)) return Number.NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return (
@@ -84,22 +89,46 @@ export function typical(cell: Cell | undefined, figure: keyof Figures): number {
   return median(cell?.rounds.map((round) => round[figure]) ?? []);
 }
 
-/**
- * What one contender's figure is of another's in the same round, for each: what else the machine did met both.
- */
-export function ratios(
-  results: Results,
+/** One contender's figure beside another's, and if need be another work's. */
+export type Comparison = [
   figure: keyof Figures,
   of: string,
   to: string,
   work: string,
   callers: number,
-  otherWork: string = work,
+  otherWork?: string,
+];
+
+export interface Ratios {
+  /** True where all are of `Results.anew`, false where none is. */
+  anew: boolean;
+  /** For each comparison what the ratio is in each round; none where it was not measured. */
+  rounds: number[][];
+}
+
+/**
+ * What one figure is of another in the same round, for each: what else the machine did met both. All are of one file, as
+ * what two runs found is not to be mixed.
+ */
+export function ratios(results: Results, comparisons: readonly Comparison[]): Ratios {
+  const of = (some: Results) => comparisons.map((comparison) => ratiosIn(some, comparison));
+  const anew = results.anew && of(results.anew);
+  return anew?.every(({ length }) => length > 0)
+    ? { anew: true, rounds: anew }
+    : { anew: false, rounds: of(results) };
+}
+
+/** A round that only one of both has is NaN. */
+function ratiosIn(
+  results: Results,
+  [figure, of, to, work, callers, otherWork = work]: Comparison,
 ): number[] {
-  const anew = results.anew ? ratios(results.anew, figure, of, to, work, callers, otherWork) : [];
-  if (anew.length > 0) return anew;
-  const one = cellOf(results, of, work, callers);
-  const other = cellOf(results, to, otherWork, callers);
+  const one = cellOf(results, of, work, callers)?.rounds;
+  const other = cellOf(results, to, otherWork, callers)?.rounds;
   if (!one || !other) return [];
-  return one.rounds.map((round, i) => round[figure] / (other.rounds[i]?.[figure] ?? Number.NaN));
+  const figureOf = (round?: Figures) => round?.[figure] ?? Number.NaN;
+  return Array.from(
+    { length: Math.max(one.length, other.length) },
+    (_, i) => figureOf(one[i]) / figureOf(other[i]),
+  );
 }

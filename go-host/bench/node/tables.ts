@@ -1,5 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Goal, goalsOf, isReached } from "./goals.ts";
-import { type Cell, median, type Results, typical } from "./results.ts";
+import { type Cell, type Machine, median, type Results, typical } from "./results.ts";
+
+/** Of rows of `Results.anew`. */
+const MARK = "•";
 
 /** What docs/benchmarks.md says in figures. */
 export function makeTables(results: Results): string {
@@ -12,9 +16,20 @@ export function makeTables(results: Results): string {
   ].join("\n");
 }
 
-function machineText({ machine, plan }: Results): string {
-  const { cpu, cores, kernel, go, node, time } = machine;
-  return `${time.slice(0, 10)}: ${cpu}, ${cores} cores, ${kernel}, ${go}, Node ${node}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s.\n`;
+function machineText(results: Results): string {
+  return `${runText(results)}\n${versionsText(results.machine)}`;
+}
+
+function runText({ machine, plan }: Results): string {
+  const { time, cpu, cores, memory, kernel, go, node } = machine;
+  const size = memory === undefined ? [] : [`${significant(memory / 1e9)} GB of memory`];
+  const parts = [cpu, `${cores} cores`, ...size, kernel, go, `Node ${node}`];
+  return `${time.slice(0, 10)}: ${parts.join(", ")}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s.`;
+}
+
+function versionsText({ versions = {} }: Machine): string {
+  const all = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return all.length > 0 ? `\nWith ${all.join(", ")}.\n` : "";
 }
 
 function idleText({ idle }: Results): string {
@@ -32,13 +47,16 @@ function goalTable(results: Results): string {
     spread(goal),
     verdict(goal),
   ]);
-  return `### What is to be reached\n\n${methodText(results)}${table(["", "goal", "here", "in the rounds", ""], rows)}`;
+  return `### What is to be reached\n\n${sourcesText(results)}${table(["", "goal", "here", "in the rounds", ""], rows)}`;
 }
 
-function methodText({ anew }: Results): string {
+/** Where rows come from, if not all are of one run. */
+function sourcesText({ machine, anew }: Results): string {
   if (!anew) return "";
-  const { machine, plan } = anew;
-  return `Calls, and times with one caller: ${machine.time.slice(0, 10)}, medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s, each in processes of its own. All else is of the run below.\n\n`;
+  const versions = isDeepStrictEqual(anew.machine.versions, machine.versions)
+    ? ""
+    : versionsText(anew.machine);
+  return `Rows with a ${MARK} are of a run with new processes for each round (${runText(anew).slice(0, -1)}), all other rows, the tables below and the charts of the run above.\n${versions}\n`;
 }
 
 function bound({ least, most, unit = "times" }: Goal): string {
@@ -50,9 +68,9 @@ function amount({ value, unit = "times" }: Goal): string {
   return Number.isNaN(value) ? "not measured" : `${significant(value)} ${unit}`;
 }
 
-function spread({ rounds = [] }: Goal): string {
+function spread({ rounds = [], anew }: Goal): string {
   if (rounds.length === 0) return "";
-  return `${significant(Math.min(...rounds))} to ${significant(Math.max(...rounds))}`;
+  return `${significant(Math.min(...rounds))} to ${significant(Math.max(...rounds))}${anew ? ` ${MARK}` : ""}`;
 }
 
 function verdict(goal: Goal): string {
