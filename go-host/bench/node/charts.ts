@@ -1,6 +1,6 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import { type Figures, median, type Results, typical } from "./results.ts";
+import { type Figures, median, type Results } from "./results.ts";
 
 const COLOURS: Record<string, string> = {
   "bare-json": "#9aa0a6",
@@ -38,6 +38,19 @@ const PROCESS_COLOUR = {
   title: null,
 };
 
+/** From the least to the most, across a bar and through a point. */
+const ACROSS = {
+  mark: { type: "rule", color: "#202124" },
+  encoding: { x: { field: "least", type: "quantitative" }, x2: { field: "most" } },
+};
+const THROUGH = {
+  mark: { type: "rule", opacity: 0.6 },
+  encoding: { y: { field: "least", type: "quantitative" }, y2: { field: "most" } },
+};
+
+const CALLERS = { title: "callers", axis: { values: [1, 4, 16, 64, 256] } };
+const LOGARITHMS = { scale: { type: "log", nice: false } };
+
 /** The charts of docs/benchmarks.md by their names, as SVG. */
 export async function drawCharts(results: Results): Promise<[string, string][]> {
   const specs: [string, object][] = [
@@ -70,74 +83,73 @@ function throughput(results: Results): object {
     ({ callers, work }) => callers === 64 && isEcho(work),
   );
   return {
-    title: "Calls per second, 64 callers, one worker",
+    title: titled("Calls per second, 64 callers, one worker", roundsOf(results)),
     data: { values },
     facet: { column: { field: "work", title: null } },
     resolve: { scale: { x: "independent" } },
-    spec: bars(320, SHOWN, { title: "calls/s" }, { ...colour, legend: null }),
+    spec: bars(320, SHOWN, { title: "calls/s" }, { ...colour, legend: null }, ACROSS),
   };
 }
 
-/** What a team would call: each work on a scale of its own. */
+/** What a team would call: each work on a scale of its own. All are as high, which Vega-Lite can't work out for layers. */
 function works(results: Results): object {
   const shown = ["bare", ...SHOWN, "goja"];
   const values = rowsOf(results, ["rate"], shown).filter(
     ({ callers, work }) => callers === 16 && WORKS.includes(work),
   );
+  const x = { title: "calls/s", axis: { tickCount: 3 } };
+  const color = { ...colourOf(shown), legend: null };
   return {
-    title: "Calls per second, 16 callers, one worker",
+    title: titled("Calls per second, 16 callers, one worker", roundsOf(results)),
     data: { values },
     facet: { field: "work", title: null, sort: WORKS },
     columns: 4,
     resolve: { scale: { x: "independent", y: "independent" } },
-    spec: bars(
-      200,
-      shown,
-      { title: "calls/s", axis: { tickCount: 3 } },
-      { ...colourOf(shown), legend: null },
-    ),
+    spec: { ...bars(200, shown, x, color, ACROSS), height: 130 },
   };
 }
 
 function latency(results: Results): object {
   const values = rowsOf(results, ["p50", "p99"]).filter(({ work }) => work === "echo-100B");
   return {
-    title: "Time of a call of 100 B by the number of callers, µs",
+    title: titled("Time of a call of 100 B by the number of callers, µs", roundsOf(results)),
     data: { values },
     facet: { column: { field: "figure", title: null } },
-    spec: lines("µs", "value"),
+    spec: lines(CALLERS, { ...LOGARITHMS, title: "µs" }, colour),
   };
 }
 
 function callers(results: Results): object {
   const values = rowsOf(results, ["rate"]).filter(({ work }) => isEcho(work));
   return {
-    title: "Calls per second by the number of callers, one worker",
+    title: titled("Calls per second by the number of callers, one worker", roundsOf(results)),
     data: { values },
     facet: { column: { field: "work", title: null } },
     resolve: { scale: { y: "independent" } },
-    spec: lines("calls/s", "value"),
+    spec: lines(CALLERS, { ...LOGARITHMS, title: "calls/s" }, colour),
   };
 }
 
 function workers(results: Results): object {
-  const values = results.cells
-    .filter(({ contender, work }) => contender in WORKERS && isEcho(work))
-    .map((cell) => ({ ...cell, workers: WORKERS[cell.contender], value: typical(cell, "rate") }));
+  const shown = results.cells.filter((c) => c.contender in WORKERS && isEcho(c.work));
+  const counts = [...new Set(shown.map(({ callers }) => callers))];
+  const values = shown.map(({ contender, work, callers, rounds }) => ({
+    work,
+    callers,
+    at: beside(WORKERS[contender] ?? Number.NaN, callers, counts),
+    ...span(rounds.map(({ rate }) => rate)),
+  }));
+  const text = `Calls per second by the number of workers, on ${results.machine.cores} cores`;
   return {
-    title: `Calls per second by the number of workers, on ${results.machine.cores} cores`,
+    title: titled(text, roundsOf(results)),
     data: { values },
     facet: { column: { field: "work", title: null } },
     resolve: { scale: { y: "independent" } },
-    spec: {
-      width: 320,
-      mark: { type: "line", point: true },
-      encoding: {
-        x: { field: "workers", type: "ordinal" },
-        y: { field: "value", type: "quantitative", title: "calls/s" },
-        color: { field: "callers", type: "ordinal", title: "callers" },
-      },
-    },
+    spec: lines(
+      { title: "workers", axis: { values: Object.values(WORKERS) } },
+      { title: "calls/s" },
+      { field: "callers", type: "ordinal", title: "callers" },
+    ),
   };
 }
 
@@ -165,50 +177,62 @@ function halves(
   };
 }
 
-function start(results: Results): object {
-  const values = results.cold.map(({ contender, millis }) => ({
-    contender,
-    value: median(millis),
-  }));
-  return {
-    title: "Start to first answer (Node by itself: to its end), ms",
-    width: 480,
-    data: { values },
-    mark: "bar",
-    encoding: {
-      y: { field: "contender", type: "nominal", sort: "x", title: null },
-      x: { field: "value", type: "quantitative", title: "ms" },
-      color: {
-        condition: { test: "indexof(datum.contender, 'rootbridge') == 0", value: "#1a73e8" },
-        value: "#9aa0a6",
-      },
-    },
+function start({ cold, plan }: Results): object {
+  const values = cold
+    .map(({ contender, millis }) => ({ contender, ...span(millis) }))
+    .sort((a, b) => a.value - b.value);
+  const names = values.map(({ contender }) => contender);
+  const color = {
+    condition: { test: "indexof(datum.contender, 'rootbridge') == 0", value: "#1a73e8" },
+    value: "#9aa0a6",
   };
+  return {
+    title: titled("Start to first answer (Node by itself: to its end), ms", `${plan.cold} starts`),
+    data: { values },
+    ...bars(480, names, { title: "ms" }, color, ACROSS),
+  };
+}
+
+function roundsOf({ plan }: Results): string {
+  return `${plan.rounds} rounds`;
+}
+
+function titled(text: string, values: string): object {
+  return { text, subtitle: `medians of ${values}; thin lines from the least to the most` };
 }
 
 /** A bar for each contender, in the order of `sort`. */
-function bars(width: number, sort: string[], x: object, color: object): object {
+function bars(width: number, sort: string[], x: object, color: object, ...over: object[]): object {
   return {
     width,
-    mark: "bar",
     encoding: {
-      y: { field: "contender", type: "nominal", sort, title: null },
-      x: { field: "value", type: "quantitative", ...x },
-      color,
+      y: { field: "contender", type: "nominal", sort, title: null, axis: { labelLimit: 0 } },
     },
+    layer: [
+      { mark: "bar", encoding: { x: { field: "value", type: "quantitative", ...x }, color } },
+      ...over,
+    ],
   };
 }
 
-function lines(title: string, field: string): object {
+function lines(x: object, y: object, color: object): object {
+  const scale = { type: "log", base: 2, nice: false, padding: 8 };
   return {
     width: 320,
-    mark: { type: "line", point: true },
-    encoding: {
-      x: { field: "callers", type: "quantitative", scale: { type: "log", base: 2 } },
-      y: { field, type: "quantitative", scale: { type: "log" }, title },
-      color: colour,
-    },
+    encoding: { x: { field: "at", type: "quantitative", scale, ...x }, color },
+    layer: [
+      {
+        mark: { type: "line", point: { size: 20 } },
+        encoding: { y: { field: "value", type: "quantitative", ...y } },
+      },
+      THROUGH,
+    ],
   };
+}
+
+/** Where to draw one of several at the same number, so that none hides what another's least and most are. */
+function beside<T>(x: number, one: T, all: readonly T[]): number {
+  return x * 1.05 ** (all.indexOf(one) - (all.length - 1) / 2);
 }
 
 function colourOf(contenders: string[]): object {
@@ -216,25 +240,38 @@ function colourOf(contenders: string[]): object {
   return { field: "contender", type: "nominal", scale: { domain: contenders, range }, title: null };
 }
 
-interface Row {
+interface Span {
+  value: number;
+  least: number;
+  most: number;
+}
+
+interface Row extends Span {
   contender: string;
   work: string;
   callers: number;
+  at: number;
   figure: string;
-  value: number;
 }
 
 function rowsOf(results: Results, figures: (keyof Figures)[], shown = SHOWN): Row[] {
   return results.cells
     .filter(({ contender }) => shown.includes(contender))
-    .flatMap((cell) =>
+    .flatMap(({ contender, work, callers, rounds }) =>
       figures.map((figure) => ({
-        ...cell,
+        contender,
+        work,
+        callers,
+        at: beside(callers, contender, shown),
         figure,
-        value: typical(cell, figure),
-        rounds: undefined,
+        ...span(rounds.map((round) => round[figure])),
       })),
     );
+}
+
+/** The median, and what is on both sides of it. */
+function span(values: number[]): Span {
+  return { value: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
 function isEcho(work: string): boolean {
