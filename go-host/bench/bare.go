@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rootbridge/internal/conn"
@@ -16,10 +17,11 @@ import (
 // loop is the limit: frames of a length, a caller and bytes over pipes, and nothing else. No deadline, no cancel, no limits, no
 // errors, no end in order.
 //
-// Law: mu guards gathered, large, their spares, flushing and waiting. A slot is its caller's, but for the reader between send and done.
+// Law: mu guards gathered, large, their spares and flushing. A slot is its caller's, but for the reader between send and done.
 type loop struct {
 	*node
-	slots []slot
+	slots   []slot
+	waiting atomic.Int32 // callers
 
 	mu         sync.Mutex
 	gathered   []byte // frames that wait for the writer
@@ -27,7 +29,6 @@ type loop struct {
 	large      []frame // likewise
 	spareLarge []frame
 	flushing   bool // somebody writes
-	waiting    int  // callers
 }
 
 // frame refers to a payload of a caller, who waits for the answer and leaves it as it is until then.
@@ -75,8 +76,8 @@ func (l *loop) exchange(caller int, payload []byte) ([]byte, error) {
 
 // send writes what has gathered if nobody else does.
 func (l *loop) send(caller int, payload []byte) {
+	many := l.waiting.Add(1) >= yieldFrom
 	l.mu.Lock()
-	l.waiting++
 	isLarge := len(payload) >= apart
 	if isLarge {
 		l.large = append(l.large, frame{caller, payload})
@@ -85,7 +86,6 @@ func (l *loop) send(caller int, payload []byte) {
 	}
 	mine := !l.flushing
 	l.flushing = true
-	many := l.waiting >= yieldFrom
 	l.mu.Unlock()
 	if !mine {
 		return
@@ -135,16 +135,24 @@ func (l *loop) read(answers io.Reader) {
 		}
 		size := int(binary.LittleEndian.Uint32(head[:]))
 		s := &l.slots[binary.LittleEndian.Uint32(head[4:])]
-		if cap(s.answer) < size {
-			s.answer = make([]byte, size)
-		}
-		s.answer = s.answer[:size]
+		s.answer = roomFor(s.answer, size)
 		_, err := io.ReadFull(reader, s.answer)
-		l.mu.Lock()
-		l.waiting--
-		l.mu.Unlock()
+		l.waiting.Add(-1)
 		s.done <- err
 	}
+}
+
+// roomFor returns memory of this size, the old one where it fits: what a work before has left would be in no cache, and in the
+// memory that is measured.
+func roomFor(old []byte, size int) []byte {
+	if isRoomFor(cap(old), size) {
+		return old[:size]
+	}
+	return make([]byte, size)
+}
+
+func isRoomFor(capacity, size int) bool {
+	return size <= capacity && (capacity < apart || capacity/4 <= size)
 }
 
 func (l *loop) fail(err error) {

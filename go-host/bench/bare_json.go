@@ -23,9 +23,9 @@ type encoder struct {
 // defaultPoll is Rootbridge's Options.BusyPoll.
 const defaultPoll = 100 * time.Microsecond
 
-func startBareJSON(library library, poll time.Duration) func(context.Context, int) (contender, error) {
+func startBareJSON(file string, library library, poll time.Duration) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		l, err := startLoop(ctx, "bare-json.mjs", callers, poll)
+		l, err := startLoop(ctx, file, callers, poll)
 		b := &bareJSON{loop: l, library: library, encoders: make([]encoder, callers)}
 		for i := range b.encoders {
 			buffer := new(bytes.Buffer)

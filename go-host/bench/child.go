@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -130,5 +131,8 @@ func (c *child) measure(t task) (figures, error) {
 
 func (c *child) close() error {
 	_ = c.in.Close()
-	return c.cmd.Wait()
+	if err := c.cmd.Wait(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(c.cmd.Args[1:], " "), err)
+	}
+	return nil
 }

@@ -36,14 +36,15 @@ var makers = []maker{
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
 	{"rootbridge-2-workers", startRootbridge(withWorkers(2)), all, true},
 	{"rootbridge-2-workers-wait", startRootbridge(twoThatWait), echoOnly, false},
-	{"rootbridge-4-workers", startRootbridge(withWorkers(4)), echoOnly, false},
-	{"rootbridge-8-workers", startRootbridge(withWorkers(8)), echoOnly, false},
-	{"bare", startBare("bare.mjs"), bytesOnly, true},
-	{"bare-call", startBare("bare-call.mjs"), bytesOnly, false},
-	{"bare-json", startBareJSON(standardJSON, 0), echoOnly, true},
-	{"bare-json-polls", startBareJSON(standardJSON, defaultPoll), echoOnly, false},
-	{"bare-json-v1", startBareJSON(v1JSON, 0), echoOnly, false},
-	{"bare-json-sonic", startBareJSON(sonicJSON, 0), echoOnly, false},
+	{"rootbridge-4-workers", startRootbridge(withWorkers(4)), scales, false},
+	{"rootbridge-8-workers", startRootbridge(withWorkers(8)), scales, false},
+	{"bare", startBare("bare.cjs"), bytesOnly, true},
+	{"bare-call", startBare("bare-call.cjs"), bytesOnly, false},
+	{"bare-json", startBareJSON("bare-json.cjs", standardJSON, 0), echoOnly, true},
+	{"bare-json-polls", startBareJSON("bare-json.cjs", standardJSON, defaultPoll), echoOnly, false},
+	{"bare-json-steps", startBareJSON("bare-json-steps.cjs", standardJSON, 0), echoOnly, false},
+	{"bare-json-v1", startBareJSON("bare-json.cjs", v1JSON, 0), echoOnly, false},
+	{"bare-json-sonic", startBareJSON("bare-json.cjs", sonicJSON, 0), echoOnly, false},
 	{"ndjson", startNDJSON(standardJSON), typedOnly, true},
 	{"ndjson-v1", startNDJSON(v1JSON), echoOnly, false},
 	{"ndjson-sonic", startNDJSON(sonicJSON), typedOnly, false},
@@ -79,6 +80,8 @@ func textOnly(w *work, _ int) bool { return w.kind != bytesWork }
 func typedOnly(w *work, _ int) bool { return w.kind == typedWork }
 
 func echoOnly(w *work, _ int) bool { return w.kind == typedWork && w.method == "echo" }
+
+func scales(w *work, callers int) bool { return echoOnly(w, callers) || w.name == "heavy" }
 
 func manyEchoes(w *work, callers int) bool { return callers > 1 && echoOnly(w, callers) }
 

@@ -18,7 +18,7 @@ func (execPeer) Call(ctx context.Context, _ int, method string, in, out any) err
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "node", built("exec.mjs"), method)
+	cmd := exec.CommandContext(ctx, "node", built("exec.cjs"), method)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), os.Stderr
 	answer, err := cmd.Output()
 	if err != nil {

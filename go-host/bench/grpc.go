@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -16,15 +18,19 @@ type grpcPeer struct {
 
 func startGRPC(library library) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, _ int) (contender, error) {
-		n, socket, err := startServer(ctx, "grpc.mjs")
+		n, socket, err := startServer(ctx, "grpc.cjs")
 		if err != nil {
 			return nil, err
 		}
 		const most = 64 << 20
-		conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		dial := func(ctx context.Context, _ string) (net.Conn, error) { return dialUnix(ctx, socket) }
+		conn, err := grpc.NewClient("passthrough:node", grpc.WithContextDialer(dial), grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.ForceCodec(grpcCodec{library}), grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(most)),
 			grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(16<<20))
-		return &grpcPeer{n, conn}, err
+		if err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+		return &grpcPeer{n, conn}, nil
 	}
 }
 

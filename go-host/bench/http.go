@@ -7,31 +7,29 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
+	"net/url"
 )
 
 // httpPeer is node:http on a unix socket behind net/http, with a connection kept open for each caller.
 type httpPeer struct {
 	*node
-	library library
-	client  *http.Client
-	answers [][]byte // a caller's own, used again
+	library   library
+	transport *http.Transport
+	answers   [][]byte // a caller's own, used again
 }
 
 func startHTTP(library library) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		n, socket, err := startServer(ctx, "http.mjs")
+		n, socket, err := startServer(ctx, "http.cjs")
 		if err != nil {
 			return nil, err
 		}
 		transport := &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", socket)
-			},
+			DialContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dialUnix(ctx, socket) },
 			MaxIdleConns: callers, MaxIdleConnsPerHost: callers, DisableCompression: true,
 			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
 		}
-		return &httpPeer{n, library, &http.Client{Transport: transport}, make([][]byte, callers)}, nil
+		return &httpPeer{n, library, transport, make([][]byte, callers)}, nil
 	}
 }
 
@@ -40,41 +38,42 @@ func (p *httpPeer) Call(ctx context.Context, caller int, method string, in, out 
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/"+method, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", mediaType(in))
-	response, err := p.client.Do(request)
+	response, err := p.transport.RoundTrip(requestOf(ctx, method, mediaType(in), text))
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	answer := p.room(caller, int(response.ContentLength))
+	answer := roomFor(p.answers[caller], int(response.ContentLength))
+	p.answers[caller] = answer
 	if _, err := io.ReadFull(response.Body, answer); err != nil {
 		return err
 	}
-	_, _ = response.Body.Read(make([]byte, 1)) // its end, so that the connection is used again
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", response.Status, answer)
 	}
 	return p.library.decode(answer, out)
 }
 
-// room returns a caller's memory.
-func (p *httpPeer) room(caller, size int) []byte {
-	p.answers[caller] = slices.Grow(p.answers[caller][:0], size)
-	return p.answers[caller][:size]
+// requestOf spares what http.NewRequest and http.Client do for addresses, redirects and cookies that they don't know.
+func requestOf(ctx context.Context, method string, media []string, body []byte) *http.Request {
+	request := &http.Request{
+		Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: "node", Path: "/" + method}, Host: "node",
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": media},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+	return request.WithContext(ctx)
 }
 
-func mediaType(in any) string {
+var octets, jsonText = []string{"application/octet-stream"}, []string{"application/json"}
+
+func mediaType(in any) []string {
 	if isBytes(in) {
-		return "application/octet-stream"
+		return octets
 	}
-	return "application/json"
+	return jsonText
 }
 
 func (p *httpPeer) Close() error {
-	p.client.CloseIdleConnections()
+	p.transport.CloseIdleConnections()
 	return p.node.Close()
 }

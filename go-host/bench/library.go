@@ -8,7 +8,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// library is a JSON library. Contenders of one table use the same.
+// library is a JSON library.
 type library struct {
 	Marshal   func(any) ([]byte, error)
 	Unmarshal func([]byte, any) error

@@ -29,8 +29,15 @@ func thisMachine(ctx context.Context) (machine, error) {
 		return m, err
 	}
 	cores, err := files.CPUInfo()
-	if err == nil && len(cores) > 0 {
-		m.CPU = cores[0].ModelName
+	if err != nil {
+		return m, err
 	}
+	m.CPU = cores[0].ModelName
+	memory, err := files.Meminfo()
+	if err != nil {
+		return m, err
+	}
+	m.Memory = *memory.MemTotalBytes
+	m.Versions, err = versions()
 	return m, err
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,19 +26,21 @@ type figures struct {
 
 // measure has so many callers do a work for a time, each one call after the other.
 func measure(ctx context.Context, c contender, w *work, callers int, duration time.Duration) (figures, error) {
-	m := &measurement{c, w, make([]*hdrhistogram.Histogram, callers), atomic.Bool{}}
+	m := &measurement{contender: c, work: w, times: make([]*hdrhistogram.Histogram, callers), last: make([]any, callers)}
 	for i := range m.times {
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 2) // to 1 %, in 30 KB: they are in the memory that is measured
 	}
-	runtime.GC()
-	resetPeaks(c.PIDs())
+	debug.FreeOSMemory() // what the work before has left
+	if err := resetPeaks(c.PIDs()); err != nil {
+		return figures{}, err
+	}
 	before, err := usageOf(c.PIDs())
 	if err != nil {
 		return figures{}, err
 	}
 	start := time.Now()
-	timer := time.AfterFunc(duration, func() { m.over.Store(true) })
-	defer timer.Stop()
+	defer time.AfterFunc(duration, func() { m.over.Store(true) }).Stop()
+	defer time.AfterFunc(longest*duration, func() { m.late.Store(true) }).Stop()
 	if err := m.run(ctx, callers); err != nil {
 		return figures{}, err
 	}
@@ -47,14 +49,22 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 	if err != nil {
 		return figures{}, err
 	}
-	return m.figures(took, before, after), nil
+	return m.figures(took, before, after), m.check()
 }
+
+// Where calls take long, each caller makes a few nevertheless, unless that takes too long.
+const (
+	leastCalls = 4
+	longest    = 4 // as a multiple of a measurement's time
+)
 
 type measurement struct {
 	contender
 	work  *work
 	times []*hdrhistogram.Histogram // of each caller, in nanoseconds
+	last  []any                     // results of each caller
 	over  atomic.Bool
+	late  atomic.Bool
 }
 
 // run returns the first error.
@@ -73,19 +83,29 @@ func (m *measurement) run(ctx context.Context, callers int) error {
 	return nil
 }
 
-// repeat checks the last result, and that there was one.
 func (m *measurement) repeat(ctx context.Context, caller int) error {
-	for {
+	for calls := 1; ; calls++ {
 		out := m.work.out()
 		start := time.Now()
 		if err := m.Call(ctx, caller, m.work.method, m.work.in, out); err != nil {
 			return err
 		}
 		_ = m.times[caller].RecordValue(time.Since(start).Nanoseconds())
-		if m.over.Load() {
-			return m.work.check(out)
+		if m.over.Load() && (calls >= leastCalls || m.late.Load()) {
+			m.last[caller] = out
+			return nil
 		}
 	}
+}
+
+// check looks at the last results, for which there is no time while time is measured.
+func (m *measurement) check() error {
+	for _, out := range m.last {
+		if err := m.work.check(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *measurement) figures(took time.Duration, before, after usage) figures {

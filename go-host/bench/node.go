@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,19 +26,19 @@ func startNode(ctx context.Context, file string, args ...string) (*node, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer theirIn.Close()
 	out, theirOut, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, in.Close())
 	}
+	defer theirOut.Close()
 	growPipe(in)
 	growPipe(out)
 	cmd := exec.CommandContext(ctx, "node", append([]string{built(file)}, args...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, os.Stderr
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, in.Close(), out.Close())
 	}
-	_ = theirIn.Close()
-	_ = theirOut.Close()
 	return &node{cmd, in, out, ""}, nil
 }
 
@@ -58,6 +59,15 @@ func startServer(ctx context.Context, file string) (*node, string, error) {
 		return nil, "", errors.Join(fmt.Errorf("%s did not start: expected it to say that it is listening, got %q", file, line), err, n.Close())
 	}
 	return n, socket, nil
+}
+
+// dialUnix asks for as much room as the pipes have. The system may give less, and Node has no way to ask for its answers.
+func dialUnix(ctx context.Context, socket string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if unix, ok := c.(*net.UnixConn); ok {
+		err = unix.SetWriteBuffer(1 << 20)
+	}
+	return c, err
 }
 
 func (n *node) PIDs() []int { return []int{n.cmd.Process.Pid} }

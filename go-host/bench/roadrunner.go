@@ -16,7 +16,7 @@ import (
 type roadRunner struct{ pool *staticpool.Pool }
 
 func startRoadRunner(ctx context.Context, _ int) (contender, error) {
-	command := func([]string) *exec.Cmd { return exec.CommandContext(ctx, "node", built("goridge.mjs")) }
+	command := func([]string) *exec.Cmd { return exec.CommandContext(ctx, "node", built("goridge.cjs")) }
 	p, err := staticpool.NewPool(ctx, command, pipe.NewPipeFactory(zap.NewNop()), &pool.Config{NumWorkers: 1}, zap.NewNop())
 	return &roadRunner{p}, err
 }

@@ -76,11 +76,14 @@ func withSonic(o *rootbridge.Options) {
 
 func (b *bridge) Call(ctx context.Context, caller int, method string, in, out any) error {
 	target, wantsBytes := out.(*[]byte)
+	answer := &b.answers[caller]
 	if !wantsBytes {
-		b.answers[caller] = bytes.Buffer{} // else the work before has left memory, and what is new is in no cache
+		*answer = bytes.Buffer{} // as roomFor does
 		return b.freshBridge.Call(ctx, caller, method, in, out)
 	}
-	answer := &b.answers[caller]
+	if payload, ok := in.([]byte); ok && !isRoomFor(answer.Cap(), len(payload)) {
+		*answer = bytes.Buffer{}
+	}
 	answer.Reset()
 	err := b.Host.Call(ctx, method, in, answer)
 	*target = answer.Bytes()

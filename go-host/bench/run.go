@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -84,11 +85,11 @@ func (s *session) measure(ctx context.Context, cells []cell, callers int) error 
 }
 
 // rounds does so many from this one on in the same processes.
-func (s *session) rounds(ctx context.Context, first, number int, cells []cell, callers int) error {
+func (s *session) rounds(ctx context.Context, first, number int, cells []cell, callers int) (err error) {
 	children := map[string]*child{}
 	defer func() {
 		for _, c := range children {
-			_ = c.close()
+			err = errors.Join(err, c.close())
 		}
 	}()
 	for _, c := range cells {

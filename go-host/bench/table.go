@@ -69,7 +69,7 @@ func median(rounds []figures, get func(figures) float64) float64 {
 }
 
 func medianOf(values []float64) float64 {
-	slices.Sort(values)
+	values = slices.Sorted(slices.Values(values))
 	if len(values) == 0 {
 		return 0
 	}

@@ -35,11 +35,14 @@ func usageOf(pids []int) (usage, error) {
 	return u, err
 }
 
-// resetPeaks has the peaks of memory begin anew, where the system lets it; see proc_pid_clear_refs(5).
-func resetPeaks(pids []int) {
+// resetPeaks has the peaks of memory begin anew; see proc_pid_clear_refs(5).
+func resetPeaks(pids []int) error {
 	for _, pid := range slices.Concat(pids, []int{os.Getpid()}) {
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // rusage is what getrusage(2) tells, whose times are exact.
@@ -64,10 +67,15 @@ func processUsage(pid int) (cpu time.Duration, peak uint64, err error) {
 		return 0, 0, err
 	}
 	threads, err := procfs.AllThreads(pid)
-	for _, thread := range threads {
-		if used, err := thread.Schedstat(); err == nil { // else it has ended just now
-			cpu += time.Duration(used.RunningNanoseconds)
-		}
+	if err != nil {
+		return 0, 0, err
 	}
-	return cpu, status.VmHWM, err
+	for _, thread := range threads {
+		used, err := thread.Schedstat()
+		if err != nil && thread.PID == pid { // another may have ended just now
+			return 0, 0, err
+		}
+		cpu += time.Duration(used.RunningNanoseconds)
+	}
+	return cpu, status.VmHWM, nil
 }

@@ -1,7 +1,7 @@
 // What a bridge can't do without, and nothing else: each payload in memory of its own, handed to an async function whose
 // result goes back; one write for all that came at once.
 
-import { writeSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { readChunks } from "./chunks.ts";
 import { echo } from "./trivial.ts";
 
@@ -23,7 +23,19 @@ let running = 0;
 
 readChunks((chunk) => {
   for (let at = 0; at < chunk.length; ) at = body ? fill(body, chunk, at) : start(chunk, at);
+  while (body && body.length >= LARGE && readNow(body));
 });
+
+/** Reads what is there already to where it belongs, and returns whether that was anything. */
+function readNow(payload: Buffer): boolean {
+  try {
+    const size = readSync(0, payload, filled, payload.length - filled, null);
+    advance(payload, size);
+    return size > 0;
+  } catch {
+    return false; // nothing is there
+  }
+}
 
 function start(chunk: Buffer, at: number): number {
   const next = at + HEADER - partial.length;
@@ -43,9 +55,13 @@ function start(chunk: Buffer, at: number): number {
 function fill(payload: Buffer, chunk: Buffer, at: number): number {
   const size = Math.min(payload.length - filled, chunk.length - at);
   chunk.copy(payload, filled, at, at + size);
+  advance(payload, size);
+  return at + size;
+}
+
+function advance(payload: Buffer, size: number): void {
   filled += size;
   if (filled === payload.length) run(id, payload);
-  return at + size;
 }
 
 function run(caller: number, payload: Buffer): void {

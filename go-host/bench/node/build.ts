@@ -7,9 +7,20 @@ import { compileLibrary, packLibrary } from "./library.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-const names = ["bare", "bare-call", "bare-json", "ndjson", "http", "grpc", "goridge", "exec"];
+const names = [
+  "bare",
+  "bare-call",
+  "bare-json",
+  "bare-json-steps",
+  "ndjson",
+  "http",
+  "grpc",
+  "goridge",
+];
 await bundle(names, "build", "work.ts");
-await bundle(names, "build/trivial", "trivial.ts");
+await bundle([...names, "exec"], "build/trivial", "trivial.ts");
+// It is loaded for each call, by people who load what that call needs.
+await bundle(["exec"], "build", "light.ts");
 await bundleFunctions("work.ts", "build");
 await bundleFunctions("trivial.ts", "build/trivial");
 compileLibrary(`${ROOT}build/jsii/package`);
@@ -21,16 +32,12 @@ async function bundle(files: string[], folder: string, functions: string): Promi
   await build({
     entryPoints: files.map((name) => `${ROOT}node/${name}.ts`),
     outdir: `${ROOT}${folder}`,
-    outExtension: { ".js": ".mjs" },
+    outExtension: { ".js": ".cjs" },
     plugins: [choose(functions)],
     bundle: true,
     platform: "node",
     target: "node20",
-    format: "esm",
-    // CommonJS packages in a bundle ask for it.
-    banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-    },
+    format: "cjs", // node:http takes much longer to be loaded as an ES module
   });
 }
 

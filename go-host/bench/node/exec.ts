@@ -3,5 +3,7 @@
 import { readFileSync } from "node:fs";
 import { methodOf } from "./method.ts";
 
-const result = await methodOf(process.argv[2] ?? "")(JSON.parse(readFileSync(0, "utf8")));
-process.stdout.write(JSON.stringify(result));
+const argument: unknown = JSON.parse(readFileSync(0, "utf8"));
+void Promise.resolve(methodOf(process.argv[2] ?? "")(argument)).then((result) =>
+  process.stdout.write(JSON.stringify(result)),
+);

@@ -12,6 +12,7 @@ const json = {
 };
 
 const server = new Server({
+  "grpc.enable_channelz": 0,
   "grpc.max_receive_message_length": MAX,
   "grpc.max_send_message_length": MAX,
 });

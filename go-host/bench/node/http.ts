@@ -7,6 +7,7 @@ const BYTES = "application/octet-stream";
 
 const server = createServer({ keepAliveTimeout: 0, noDelay: true }, (request, response) => {
   const chunks: Buffer[] = [];
+  response.sendDate = false;
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", () => void answer(request, response, join(chunks)));
 });
@@ -24,8 +25,8 @@ async function answer(
     );
     const [type, payload] = Buffer.isBuffer(result)
       ? [BYTES, result]
-      : ["application/json", Buffer.from(JSON.stringify(result))];
-    response.writeHead(200, { "content-type": type, "content-length": payload.length });
+      : ["application/json", JSON.stringify(result)]; // as text it goes out with the head, in one write
+    response.writeHead(200, { "content-type": type, "content-length": Buffer.byteLength(payload) });
     response.end(payload);
   } catch (error) {
     response.writeHead(500);
