@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
-// idle is what Rootbridge uses while nothing is to be done.
+// idle is what Rootbridge uses while nothing is to be done, after it has been busy. Memory is resident at its peak, in bytes.
 type idle struct {
 	Seconds    float64 `json:"seconds"`
-	GoCPU      float64 `json:"goCPU"`    // of one core, 1 for all of it
-	NodeCPU    float64 `json:"nodeCPU"`  // likewise
-	GoMemory   uint64  `json:"goMemory"` // resident at the peak, in bytes, and before the host had started
-	GoBefore   uint64  `json:"goBefore"`
-	NodeMemory uint64  `json:"nodeMemory"` // of the one worker
+	Calls      int64   `json:"calls"`      // before
+	GoCPU      float64 `json:"goCPU"`      // of one core, 1 for all of it
+	NodeCPU    float64 `json:"nodeCPU"`    // likewise
+	GoBefore   uint64  `json:"goBefore"`   // before the host had started
+	GoMemory   uint64  `json:"goMemory"`   // since then
+	NodeReady  uint64  `json:"nodeReady"`  // of the one worker that is ready
+	NodeMemory uint64  `json:"nodeMemory"` // while it was idle
 }
 
 // idleInChild measures in a process that has done nothing else.
@@ -32,16 +34,25 @@ func idleInChild(ctx context.Context, duration time.Duration) (idle, error) {
 }
 
 func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
+	const callers = 16
 	before, err := usageOf(nil)
 	if err != nil {
 		return idle{}, err
 	}
-	c, err := startRootbridge(defaults)(ctx, 16)
+	c, err := startRootbridge(defaults)(ctx, callers)
 	if err != nil {
 		return idle{}, err
 	}
 	defer func() { _ = c.Close() }()
-	time.Sleep(time.Second) // what a start leaves to be done
+	ready, err := usageOf(c.PIDs())
+	if err != nil {
+		return idle{}, err
+	}
+	found := idle{Seconds: duration.Seconds(), GoBefore: before.goPeak, GoMemory: ready.goPeak, NodeReady: ready.nodePeak}
+	if err := found.work(ctx, c, callers); err != nil {
+		return idle{}, err
+	}
+	time.Sleep(time.Second) // what work leaves to be done
 	start, err := usageOf(c.PIDs())
 	if err != nil {
 		return idle{}, err
@@ -49,8 +60,23 @@ func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
 	time.Sleep(duration)
 	end, err := usageOf(c.PIDs())
 	share := func(d time.Duration) float64 { return d.Seconds() / duration.Seconds() }
-	return idle{
-		Seconds: duration.Seconds(), GoCPU: share(end.goCPU - start.goCPU), NodeCPU: share(end.nodeCPU - start.nodeCPU),
-		GoMemory: end.goPeak, GoBefore: before.goPeak, NodeMemory: end.nodePeak,
-	}, err
+	found.GoCPU, found.NodeCPU, found.NodeMemory = share(end.goCPU-start.goCPU), share(end.nodeCPU-start.nodeCPU), end.nodePeak
+	return found, err
+}
+
+// work makes calls of all kinds.
+func (i *idle) work(ctx context.Context, c contender, callers int) error {
+	for _, name := range []string{"echo-100B", "echo-2KB", "bytes-2KB", "passed-2KB"} {
+		w, err := workOf(name)
+		if err != nil {
+			return err
+		}
+		f, err := measure(ctx, c, w, callers, time.Second)
+		if err != nil {
+			return err
+		}
+		i.Calls += f.Calls
+		i.GoMemory = max(i.GoMemory, f.GoPeak)
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -26,7 +27,7 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
 	parsed := kong.Parse(&c, kong.Description("Compares Rootbridge with other ways to have JavaScript run.\n\nExample: bench --works 'echo-*' --callers 64"),
@@ -108,7 +109,7 @@ func (c *runCommand) session() (*session, error) {
 	if err := p.choose(c.Callers, chosenWorks); err != nil {
 		return nil, err
 	}
-	s := &session{p, contenders, c.Profile, progress()}
+	s := &session{p, contenders, c.Profile, progress(), c.save}
 	for _, callers := range p.callerCounts() {
 		if len(s.cells(callers)) > 0 {
 			return s, nil

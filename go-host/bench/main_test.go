@@ -1,6 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +45,65 @@ func TestWhatHasGoalsIsMeasuredByTheContendersThatHaveThem(t *testing.T) {
 		if len(measured) != len(list) {
 			t.Errorf("%d callers: %v are measured, expected %v", callers, measured, list)
 		}
+	}
+}
+
+// TestMain lets the test's program be what sessions start for each contender.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "contend" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestEachRoundHasAProcessOfItsOwnWhereItShall(t *testing.T) {
+	t.Parallel()
+	const rounds = 3
+	for anew, want := range map[bool]int{false: 1, true: rounds} {
+		s := &session{
+			plan:  plan{Rounds: rounds, Anew: anew, Duration: time.Millisecond, Works: map[int][]string{1: {"check"}}},
+			names: []string{"goja"}, progress: io.Discard,
+		}
+		pids := map[int]bool{}
+		err := s.calls(t.Context(), func(cells []cell) error {
+			for _, round := range cells[0].Rounds {
+				pids[round.PID] = true
+			}
+			return nil
+		})
+		if err != nil || len(pids) != want {
+			t.Errorf("anew %v: the rounds are of %d processes, expected %d; %v", anew, len(pids), want, err)
+		}
+	}
+}
+
+func TestWhatWasMeasuredBeforeAFailureIsKept(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "results.json")
+	c := runCommand{Works: []string{"validate"}, Contenders: []string{"goja"}, Duration: time.Millisecond, Calls: true, Out: out}
+	s, err := c.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	keep := s.keep
+	s.keep = func(r results) error {
+		if len(r.Cells) > 0 {
+			cancel()
+		}
+		return keep(r)
+	}
+	s.Works[64] = []string{"validate"}
+	r, err := s.run(ctx)
+	if err == nil || len(r.Cells) == 0 {
+		t.Fatalf("got %d cells and %v, expected some and an error", len(r.Cells), err)
+	}
+	if text, err := os.ReadFile(out + ".partial"); err != nil || !strings.Contains(string(text), "goja") {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part is taken for the whole: %v", err)
 	}
 }
 

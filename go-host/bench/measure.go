@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 // figures are what one contender did with one work in one round.
 type figures struct {
+	PID      int     `json:"pid"` // of the process that measured
 	Calls    int64   `json:"calls"`
 	Rate     float64 `json:"rate"`     // calls per second
 	P50      float64 `json:"p50"`      // of a call's time, in microseconds
@@ -117,7 +119,7 @@ func (m *measurement) figures(took time.Duration, before, after usage) figures {
 	perCall := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / calls }
 	micro := func(quantile float64) float64 { return float64(all.ValueAtQuantile(quantile)) / 1e3 }
 	return figures{
-		Calls: all.TotalCount(), Rate: calls / took.Seconds(), P50: micro(50), P99: micro(99), P999: micro(99.9),
+		PID: os.Getpid(), Calls: all.TotalCount(), Rate: calls / took.Seconds(), P50: micro(50), P99: micro(99), P999: micro(99.9),
 		GoCPU: perCall(after.goCPU - before.goCPU), NodeCPU: perCall(after.nodeCPU - before.nodeCPU),
 		Allocs: float64(after.allocs-before.allocs) / calls, GoPeak: after.goPeak, NodePeak: after.nodePeak,
 	}

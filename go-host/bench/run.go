@@ -33,6 +33,7 @@ type session struct {
 	names    []string // of contenders
 	profiles string   // folder, or ""
 	progress io.Writer
+	keep     func(results) error // is given what there is so far, from time to time
 }
 
 // run measures all of a plan. Contenders take turns within each round, in an order that changes, so that what else the
@@ -43,7 +44,11 @@ func (s *session) run(ctx context.Context) (results, error) {
 	if r.Machine, err = thisMachine(ctx); err != nil {
 		return r, err
 	}
-	if r.Cells, err = s.calls(ctx); err != nil {
+	err = s.calls(ctx, func(cells []cell) error {
+		r.Cells = append(r.Cells, cells...)
+		return s.keep(r)
+	})
+	if err != nil {
 		return r, err
 	}
 	if r.Cold, err = s.coldStarts(ctx); err != nil || s.Idle == 0 {
@@ -55,19 +60,18 @@ func (s *session) run(ctx context.Context) (results, error) {
 	return r, err
 }
 
-// calls measures all cells.
-func (s *session) calls(ctx context.Context) ([]cell, error) {
-	var all []cell
+// calls measures all cells, and tells take of them: of all that have as many callers, or of what there is when it fails.
+func (s *session) calls(ctx context.Context, take func([]cell) error) error {
 	for _, callers := range s.callerCounts() {
 		cells := s.cells(callers)
 		err := s.measure(ctx, cells, callers)
-		all = append(all, slices.DeleteFunc(cells, func(c cell) bool { return len(c.Rounds) == 0 })...)
-		if err != nil {
-			return all, err
+		cells = slices.DeleteFunc(cells, func(c cell) bool { return len(c.Rounds) == 0 })
+		if err := errors.Join(err, take(cells)); err != nil {
+			return err
 		}
 	}
 	fmt.Fprint(s.progress, clearLine)
-	return all, nil
+	return nil
 }
 
 // measure does all rounds with so many callers.

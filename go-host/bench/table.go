@@ -21,8 +21,8 @@ func printTables(w io.Writer, r results) {
 		}
 	}
 	if i := r.Idle; i.Seconds > 0 {
-		fmt.Fprintf(t, "\nidle for %.0f s: Go %.3f %% and Node %.3f %% of a core; Go %.1f MB, %.1f before the host started; Node %.1f MB\n",
-			i.Seconds, i.GoCPU*100, i.NodeCPU*100, float64(i.GoMemory)/1e6, float64(i.GoBefore)/1e6, float64(i.NodeMemory)/1e6)
+		fmt.Fprintf(t, "\nidle for %.0f s after %d calls: Go %.3f %% and Node %.3f %% of a core; Go %.1f MB, %.1f before the host started; Node %.1f MB, %.1f when it was ready\n",
+			i.Seconds, i.Calls, i.GoCPU*100, i.NodeCPU*100, float64(i.GoMemory)/1e6, float64(i.GoBefore)/1e6, float64(i.NodeMemory)/1e6, float64(i.NodeReady)/1e6)
 	}
 }
 

@@ -101,7 +101,7 @@ type small struct {
 }
 
 // newSmall has 100 bytes as JSON.
-func newSmall() *small { return &small{strings.Repeat("x", 40), strings.Repeat("y", 43)} }
+func newSmall() *small { return &small{strings.Repeat("x", 40), strings.Repeat("y", 45)} }
 
 type row struct {
 	ID    int      `json:"id"`
@@ -113,7 +113,7 @@ type row struct {
 
 // newRows has 1 MiB as JSON.
 func newRows() *[]row {
-	rows := make([]row, 9_700)
+	rows := make([]row, 8_670)
 	for i := range rows {
 		rows[i] = row{i, fmt.Sprintf("article number %d of the catalogue", i), float64(i) + 0.25, []string{"new", "reduced", "garden"}, i%2 == 0}
 	}
@@ -188,8 +188,9 @@ const eventText = `{
   "headers": {
     "accept": "application/json, text/plain;q=0.9, */*;q=0.8", "accept-encoding": "gzip, deflate, br",
     "accept-language": "en-GB,en;q=0.7,de;q=0.3", "cache-control": "no-cache", "content-length": "228",
-    "content-type": "application/json", "host": "shop.example.com", "origin": "https://shop.example.com",
-    "referer": "https://shop.example.com/checkout", "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "content-type": "application/json", "host": "shop.example.com", "origin": "https://shop.example.com", "priority": "u=1",
+    "referer": "https://shop.example.com/checkout", "sec-fetch-dest": "empty", "sec-fetch-mode": "cors", "sec-fetch-site": "same-origin",
+    "x-request-id": "7f3c2a510d9e4b8f9c662e1", "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "x-amzn-trace-id": "Root=1-674a5f7e-2b1d5c8e0f3a4b6c7d8e9f01", "x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443",
     "x-forwarded-proto": "https"
   },

@@ -251,7 +251,7 @@ function costGoals(results: Results): Goal[] {
       value: start("rootbridge") / start("node -e 0"),
     },
     {
-      what: "the host's memory beyond Go's own",
+      what: "the host's memory beyond Go's own, with 16 callers",
       value: (idle.goMemory - idle.goBefore) / 1e6,
       most: 20,
       unit: "MB",

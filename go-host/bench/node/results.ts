@@ -45,10 +45,12 @@ export interface Results {
   cold: { contender: string; millis: number[] }[];
   idle: {
     seconds: number;
+    calls: number;
     goCPU: number;
     nodeCPU: number;
-    goMemory: number;
     goBefore: number;
+    goMemory: number;
+    nodeReady: number;
     nodeMemory: number;
   };
 }
