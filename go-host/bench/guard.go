@@ -29,7 +29,7 @@ var expectations = []expectation{
 	{"echo-100B", 64, "rootbridge", "bare-json", 0.5, 1.8, 5},
 	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.5, 1.8, 5},
 	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.45, 1.9, 8},
-	{"echo-2KB", 64, "rootbridge", "bare-json", 0.7, 1.3, 97},
+	{"echo-2KB", 64, "rootbridge", "bare-json", 0.7, 1.3, 117},
 	{"bytes-2KB", 64, "rootbridge", "bare", 0.3, 3, 3.5},
 	{"bytes-1MiB", 64, "rootbridge", "bare", 0.25, 3.6, 20},
 }
