@@ -37,6 +37,8 @@ const DROP_LOGS_ABOVE = 8_388_608;
  */
 const FIRST_STEP = 4;
 const LONGEST_STEP = 16;
+/** Where a step has taken longer, in milliseconds, its calls compute: in the next one no answer waits for the call that follows. */
+const SLOW_STEP = 2;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
 /** Frames both ways. Whoever owns the input feeds read() and end(). */
@@ -52,6 +54,8 @@ export class Connection {
   /** Steps under way: one, or several within each other. */
   #steps = 0;
   #stepIsDue = false;
+  /** The last step was slow. */
+  #isSlow = false;
   #paused = false;
   #droppedLogs = 0;
 
@@ -87,18 +91,18 @@ export class Connection {
     return this.#steps > 0 || this.#stepIsDue;
   }
 
-  /** Answers that come before the next step go out together. */
+  /** Answers that come before the next step go out together, and at once where nothing runs any more. */
   #step(): void {
     let more = false;
     this.arrival = epochNow();
     this.#steps += 1;
-    this.#output.hold();
     try {
       more = this.#readFrames();
     } finally {
       this.#steps -= 1;
+      this.#isSlow = epochNow() - this.arrival > SLOW_STEP;
       if (more) this.#scheduleStep();
-      else this.#output.release(!this.#handlers.isBusy());
+      else if (!this.#handlers.isBusy()) this.#output.flush();
     }
   }
 
@@ -123,6 +127,7 @@ export class Connection {
     for (let left = this.#stepSize; left > 0; left--) {
       const frame = this.#nextFrame();
       if (!frame) return false;
+      if (this.#isSlow) this.#output.flush();
       this.#handlers.onFrame(frame);
     }
     return true;

@@ -77,7 +77,7 @@ export class LineMode implements Answers {
     this.#input = input;
     this.#output = new Output(outputDescriptor, {
       onGone: () => exitProcess(0),
-      onBacklog: () => {},
+      onBacklog: () => this.#endIfDone(),
     });
     this.#file = file ?? this.#refuseUsage();
   }
@@ -219,7 +219,8 @@ export class LineMode implements Answers {
   #endIfDone(): void {
     if (this.#slots.first || this.#early.first) return;
     if (!(this.#invoker || this.#bootError)) return;
-    if (this.#inputEnded) exitProcess(this.#lastFailed ? 1 : 0);
+    // Whoever reads may take his time, as a pager does.
+    if (this.#inputEnded && this.#output.backlog === 0) exitProcess(this.#lastFailed ? 1 : 0);
   }
 
   /** Nothing is open any more: what is pending stays so for ever. */

@@ -23,7 +23,7 @@ const GATHER_SIZE = 65_536;
 const LARGE = 16_384;
 /** Likewise one that its owner may change, and that has to be copied where it waits. */
 const LARGE_REUSED: number = MAX_LOG + 1;
-/** Gathered answers wait at most this long, in milliseconds, for calls that are still working on the same input. */
+/** Where gathered answers are older than this when the next is added, in milliseconds, all of them are written. */
 const MAX_WAIT = 2;
 /** When to try a full terminal again, in milliseconds. */
 const RETRY_AFTER = 5;
@@ -94,7 +94,6 @@ export class Output {
   /** The first piece is with the socket, or waits for a timer. */
   #blocked = false;
   #scheduled = false;
-  #held = false;
   #gone = false;
   /** Since when the other side takes nothing, where everything is written before the call returns: the process is ending. */
   #finalSince: number | undefined;
@@ -188,21 +187,9 @@ export class Output {
     this.#addLarge(this.#makeRoom(0), bytes, false);
   }
 
-  /** Keeps what is added until release(), because more is about to come. */
-  hold(): void {
-    this.#held = true;
-  }
-
-  /** Writes what was gathered: at once if `complete`, else once the microtasks queued so far have added theirs. */
-  release(complete: boolean): void {
-    this.#held = false;
-    if (complete) this.flush();
-    else this.#schedule();
-  }
-
   /** Returns where in the gathered bytes there is room. What can't be written here will be in time. */
   #makeRoom(size: number): number {
-    if (!this.#held) this.#schedule();
+    this.#schedule();
     if (this.#end + size > GATHER_SIZE) this.#flush();
     if (this.#end + size > GATHER_SIZE) this.#gatherAnew(Buffer.allocUnsafeSlow(GATHER_SIZE));
     return this.#end;
@@ -221,7 +208,7 @@ export class Output {
       else if (this.#end - this.#start === size) this.#gatheredSince = now();
       else if (now() - this.#gatheredSince > MAX_WAIT) this.#flush();
     } catch {
-      // The stack is full: a flush is scheduled, or there will be a release.
+      // The stack is full: a flush is scheduled.
     }
   }
 
@@ -276,6 +263,7 @@ export class Output {
     this.#end = end;
   }
 
+  /** Once the microtasks that are there have added theirs, also in an event loop that user code turns itself. */
   #schedule(): void {
     if (this.#scheduled) return;
     afterMicrotasks(this.#nextTick);

@@ -80,7 +80,7 @@ export class Session {
   #runtime: LambdaRuntime = "nodejs22.x";
   #rawAccept: Encoding = Encoding.Json;
   #msgpack = false;
-  /** The last call that was started, 0 before any was. */
+  /** The last call that was read, 0 before any was. What comes of it, no other worker is to try it. */
   #lastId = 0;
   #entry = "";
   #usage = new Usage();
@@ -302,11 +302,11 @@ export class Session {
 
   #start(frame: FrameInPlace): void {
     const { id, encoding } = frame;
+    this.#lastId = id;
     try {
       const meta = this.#metas.read(frame);
       const argument = argumentOf(frame);
       const call = new Call(id, meta, this.#acceptOf(meta, encoding), this.#connection.arrival);
-      this.#lastId = id;
       this.#answers.add(call);
       this.#invoker?.start(call, meta.convention ?? this.#convention, argument);
     } catch (error) {

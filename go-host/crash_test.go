@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"rootbridge"
 )
@@ -148,6 +149,29 @@ func TestCallsBesideAnUncaughtExceptionMayFinishAndLaterOnesAreNotItsVictims(t *
 		if got := call[int](t, host, "echo", i); got != i {
 			t.Errorf("got %d", got)
 		}
+	}
+	done.Wait()
+}
+
+func TestTimeThatACallHadAWorkerThatDidNotBeginItIsNoneOfItsTimeInTheQueue(t *testing.T) {
+	t.Parallel()
+	const queueTimeout = 2 * time.Second
+	entry := writeFile(t, t.TempDir(), "index.js", `exports.blockAndExit = (ms) => {
+		for (const end = Date.now() + ms; Date.now() < end; );
+		process.exit(1);
+	};
+	exports.echo = (value) => value;`)
+	host := start(t, entry, with(func(o *rootbridge.Options) {
+		o.Workers, o.Concurrency, o.QueueTimeout = 1, 2, queueTimeout
+	}))
+	var done sync.WaitGroup
+	done.Go(func() {
+		err := host.Call(t.Context(), "blockAndExit", (queueTimeout + time.Second).Milliseconds(), nil)
+		expectCode(t, err, rootbridge.CodeWorkerCrashed)
+	})
+	eventually(t, "it blocks", func() bool { return sent(host) == 1 })
+	if got := call[int](t, host, "echo", 1); got != 1 {
+		t.Errorf("got %d", got)
 	}
 	done.Wait()
 }

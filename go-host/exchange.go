@@ -186,6 +186,7 @@ func (h *Host) exchange(ctx context.Context, limit limit, meta frame.CallMeta, a
 			return nil, told, sent
 		}
 		h.pool.Drain(slot) // the worker is leaving, or gone: the call has not begun
+		limit = limit.returned()
 		slot, err = h.pool.AcquireAgain(ctx, limit.queue, limit.own)
 		limit.now = time.Now()
 	}

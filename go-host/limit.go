@@ -12,7 +12,7 @@ type limit struct {
 	timeout time.Duration // as configured; 0 when the context's deadline comes first, or without any bound
 	own     time.Time     // the deadline that the timeout makes; zero with a timeout of 0
 	first   time.Time     // the earlier of own and the context's; zero without any bound
-	queue   time.Time     // until when the call may wait for a worker, however often it has to
+	queue   time.Time     // until when the call may wait for a worker, however often it has to; moves while it has one
 	now     time.Time     // when it was looked at the clock last
 
 	queueTimeout time.Duration
@@ -44,6 +44,14 @@ func (l limit) left() (time.Duration, bool) {
 	}
 	left := l.first.Sub(l.now)
 	return max(time.Millisecond, left), left > 0
+}
+
+// returned is for a call whose worker did not begin it: since it was looked at the clock last it has not waited for one.
+func (l limit) returned() limit {
+	now := time.Now()
+	l.queue = l.queue.Add(now.Sub(l.now))
+	l.now = now
+	return l
 }
 
 // requeued gives a call that is to run again its whole time in the queue again.

@@ -224,6 +224,16 @@ func (g guardedHandler) Handle(ctx context.Context, record slog.Record) (err err
 	return g.Handler.Handle(ctx, record)
 }
 
+// Enabled takes a panic for a yes.
+func (g guardedHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	defer func() {
+		if recover() != nil {
+			enabled = true
+		}
+	}()
+	return g.Handler.Enabled(ctx, level)
+}
+
 // WithAttrs keeps the guard.
 func (g guardedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return guardedHandler{g.Handler.WithAttrs(attrs)}

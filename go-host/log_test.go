@@ -199,6 +199,20 @@ func TestLinesBelowTheLoggersLevelAreNotHandedOn(t *testing.T) {
 
 type levelHandler struct{ slog.Handler }
 
+func TestALoggerThatPanicsWhenAskedForItsLevelEndsNothing(t *testing.T) {
+	t.Parallel()
+	lines := logged(t, chatty, func(host *rootbridge.Host) { call[any](t, host, "levels", nil) }, func(o *rootbridge.Options) {
+		o.Logger = slog.New(levellessHandler{o.Logger.Handler()})
+	})
+	if find(lines, "e") == nil {
+		t.Errorf("logged: %v", lines)
+	}
+}
+
+type levellessHandler struct{ slog.Handler }
+
+func (levellessHandler) Enabled(context.Context, slog.Level) bool { panic("no level is set") }
+
 func (levelHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 func TestAFlushedLogHasWhatEndedCallsHavePrinted(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 type probe struct {
 	mu       sync.Mutex
 	timer    *time.Timer // nil while nothing is asked
+	looks    uint64      // timers that were set so far: one that has fired may be too late to be stopped
 	due      time.Time   // when the timer is to fire
 	left     int         // looks to go until the worker is judged
 	answered uint64      // calls answered when the timer was set
@@ -91,7 +92,9 @@ func (w *worker) graceLocked() {
 func (w *worker) waitLocked() {
 	next := w.lookTime()
 	w.probe.answered, w.probe.due = w.conn.Answered(), time.Now().Add(next)
-	w.probe.timer = time.AfterFunc(next, w.judge)
+	w.probe.looks++
+	look := w.probe.looks
+	w.probe.timer = time.AfterFunc(next, func() { w.judge(look) })
 }
 
 // shortLook is a time within which timers may be late without any pause of the machine.
@@ -137,9 +140,9 @@ const (
 	stuck                  // blocked, and nothing is lost with it
 )
 
-// judge is called when no answer has come in time.
-func (w *worker) judge() {
-	found, was := w.find()
+// judge is called when no answer has come in time for a look.
+func (w *worker) judge(look uint64) {
+	found, was := w.find(look)
 	switch found {
 	case waiting:
 		w.host.options.Logger.Warn("a worker's event loop is blocked, it takes no calls until it turns again",
@@ -152,12 +155,12 @@ func (w *worker) judge() {
 	}
 }
 
-// find says what is to be done, which is the same only once.
-func (w *worker) find() (found finding, was *probe) {
+// find says what is to be done, once for each look that is the last one.
+func (w *worker) find(look uint64) (found finding, was *probe) {
 	w.probe.mu.Lock()
 	defer w.probe.mu.Unlock()
 	p := &w.probe
-	if p.timer == nil || w.hasExited() {
+	if p.timer == nil || p.looks != look || w.hasExited() {
 		return nothing, nil
 	}
 	isLate := time.Since(p.due) > w.lookTime() // this process was stopped itself, and the worker perhaps, too

@@ -206,15 +206,17 @@ export class Host {
 
   /** A call that no worker has begun goes to another. */
   async #exchange(request: Request): Promise<unknown> {
+    request.signal.throwIfAborted();
+    let lease = await this.#pool.acquire(request.signal);
     for (;;) {
-      request.signal.throwIfAborted();
-      const { slot, release } = await this.#pool.acquire(request.signal);
       try {
-        return await this.#send(slot.resource, request, release);
+        return await this.#send(lease.slot.resource, request, lease.release);
       } catch (error) {
         if (error !== notBegun) throw error;
-        this.#pool.drain(slot); // the worker is leaving, or gone
+        this.#pool.drain(lease.slot); // the worker is leaving, or gone
       }
+      request.signal.throwIfAborted();
+      lease = await this.#pool.acquireAgain(request.signal);
     }
   }
 

@@ -45,6 +45,10 @@ interface OpenSlot<T> extends Slot<T> {
   draining: boolean;
 }
 
+/** Who comes first: the higher, and of equal ones who came first. */
+const FIRST_TURN = 0;
+const AGAIN = 1;
+
 /**
  * Shares resources that each take several users at a time. It hands out the least loaded one and
  * lets a bounded number of users wait, first in, first out. It knows nothing of what a resource is.
@@ -70,13 +74,25 @@ export class Pool<T> {
    * `break` or `close`, or with the signal's reason.
    */
   acquire(signal: AbortSignal): Promise<Lease<T>> {
+    return this.#acquire(signal, FIRST_TURN, this.#options.queueLimit);
+  }
+
+  /**
+   * The same for a user whose resource was of no use to it: it has waited for its turn, so it comes before
+   * all who wait for their first, and is none of `queueLimit`.
+   */
+  acquireAgain(signal: AbortSignal): Promise<Lease<T>> {
+    return this.#acquire(signal, AGAIN, Number.POSITIVE_INFINITY);
+  }
+
+  #acquire(signal: AbortSignal, priority: number, limit: number): Promise<Lease<T>> {
     if (this.#refusal) return Promise.reject(this.#refusal);
     return new Promise((resolve, reject) => {
       if (this.#startsAtOnce()) {
         this.#queue.add(() => this.#lend(resolve)).catch(reject);
         return;
       }
-      if (this.#leastLoaded() === undefined && this.#waiting.size >= this.#options.queueLimit) {
+      if (this.#leastLoaded() === undefined && this.#waiting.size >= limit) {
         reject(this.#options.queueFull());
         return;
       }
@@ -85,7 +101,7 @@ export class Pool<T> {
         wait.end();
         return this.#lend(resolve);
       };
-      this.#queue.add(task, { signal: wait.signal }).catch((reason) => {
+      this.#queue.add(task, { signal: wait.signal, priority }).catch((reason) => {
         wait.end();
         reject(reason);
       });

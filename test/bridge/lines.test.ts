@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fixture, temporaryFolder, testNode, WORKER } from "../support/worker-process.ts";
 
 interface Answered {
@@ -288,6 +289,20 @@ test("a request is answered while stdin stays open", async (t) => {
   assert.equal(first.toString(), '{"data":1}\n');
   child.stdin.end('{"method":"boom"}');
   assert.deepEqual(await once(child, "close"), [1, null]);
+});
+
+test("answers wait for a reader that pauses, as a pager does", async (t) => {
+  const child = spawn(testNode, [WORKER, fixture("calls/lines.js")], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const closed = once(child, "close");
+  const data = "x".repeat(100_000);
+  child.stdin.end(`${JSON.stringify({ method: "echo", data })}\n`.repeat(20));
+  await setTimeout(3_000); // longer than the last writing of a process may stand still
+  const lines = (await child.stdout.toArray()).join("").split("\n");
+  assert.deepEqual(lines, [...new Array(20).fill(JSON.stringify({ data })), ""]);
+  assert.deepEqual(await closed, [0, null]);
 });
 
 test("SIGUSR2 ends nothing: stderr says that nobody could replace the worker", async (t) => {

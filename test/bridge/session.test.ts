@@ -321,18 +321,20 @@ for (const reading of [true, false]) {
 
 test("a finished answer does not wait for the slow calls that came with it", async (t) => {
   const peer = await Peer.start(t, "calls/slow.js");
-  const quick = encodeFrame({
-    kind: Kind.Call,
-    id: 101,
-    meta: encodeCall({ method: "block" }),
-    payload: Buffer.from("5"),
-  });
-  const endless = encodeFrame({
-    kind: Kind.Call,
-    id: 102,
-    meta: encodeCall({ method: "block" }),
-    payload: Buffer.from("1e9"),
-  });
-  peer.sendBytes(Buffer.concat([quick, quick.map((byte, i) => (i === 11 ? 103 : byte)), endless]));
+  peer.sendBytes(Buffer.concat([block(101, 5), block(102, 5), block(103, 1e9)]));
   await peer.answer(101);
 });
+
+test("nor does a quick one, once calls have been slow", async (t) => {
+  const peer = await Peer.start(t, "calls/slow.js");
+  peer.sendBytes(block(101, 5));
+  await peer.answer(101);
+  peer.sendBytes(Buffer.concat([block(102, 0), block(103, 1e9)]));
+  await peer.answer(102);
+});
+
+function block(id: number, milliseconds: number): Uint8Array {
+  const meta = encodeCall({ method: "block" });
+  const payload = Buffer.from(JSON.stringify(milliseconds));
+  return encodeFrame({ kind: Kind.Call, id, meta, payload });
+}

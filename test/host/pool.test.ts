@@ -40,6 +40,26 @@ describe("a pool", { concurrency: true }, () => {
     assert.deepEqual(order, [1, 2, 3]);
   });
 
+  test("lets who waits again come before all others, in order, and beyond its limit", async () => {
+    const pool = makePool(1);
+    pool.add("a", 1);
+    const first = await pool.acquire(patient);
+    const order: string[] = [];
+    const uses = async (name: string, waiting: Promise<Lease<string>>) => {
+      const lease = await waiting;
+      order.push(name);
+      lease.release();
+    };
+    const later = [
+      uses("new", pool.acquire(patient)),
+      uses("again", pool.acquireAgain(patient)),
+      uses("again, too", pool.acquireAgain(patient)),
+    ];
+    first.release();
+    await Promise.all(later);
+    assert.deepEqual(order, ["again", "again, too", "new"]);
+  });
+
   test("lets no more wait than its limit", async () => {
     const pool = makePool(1);
     const waiting = pool.acquire(patient);

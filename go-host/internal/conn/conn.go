@@ -238,8 +238,8 @@ func (c *Conn) leave(meta []byte) error {
 		}
 	}
 	c.mu.Unlock()
+	c.handler.Goaway(goaway) // before there is room on the worker, which nobody should be given
 	c.fail(unstarted, fmt.Errorf("%w: %s", ErrNotStarted, goaway.Reason))
-	c.handler.Goaway(goaway)
 	return nil
 }
 

@@ -57,6 +57,8 @@ type waiter[T any] struct {
 	done chan struct{} // cap 1; delivers after slot or err is set
 	slot *Slot[T]
 	err  error
+
+	again bool // by AcquireAgain
 }
 
 // Stats is a snapshot of a pool.
@@ -94,9 +96,9 @@ func (p *Pool[T]) Acquire(ctx context.Context, until, deadline time.Time) (*Slot
 }
 
 // AcquireAgain is Acquire for a caller whose slot was of no use to it: it has waited for its turn, so it comes before all who
-// wait, and is none of QueueLimit.
+// wait for their first, and is none of QueueLimit.
 func (p *Pool[T]) AcquireAgain(ctx context.Context, until, deadline time.Time) (*Slot[T], error) {
-	return p.acquire(ctx, until, deadline, p.queueFirstLocked)
+	return p.acquire(ctx, until, deadline, p.queueAgainLocked)
 }
 
 func (p *Pool[T]) acquire(ctx context.Context, until, deadline time.Time, queueLocked func() (*list.Element, error)) (*Slot[T], error) {
@@ -148,12 +150,19 @@ func (p *Pool[T]) queueLastLocked() (*list.Element, error) {
 	return p.waiters.PushBack(newWaiter[T]()), nil
 }
 
-// queueFirstLocked makes the caller the first waiter.
-func (p *Pool[T]) queueFirstLocked() (*list.Element, error) {
+// queueAgainLocked makes the caller a waiter behind those who wait again, and before all others.
+func (p *Pool[T]) queueAgainLocked() (*list.Element, error) {
 	if err := p.refusalLocked(); err != nil {
 		return nil, err
 	}
-	return p.waiters.PushFront(newWaiter[T]()), nil
+	w := newWaiter[T]()
+	w.again = true
+	for e := p.waiters.Front(); e != nil; e = e.Next() {
+		if !waiterOf[T](e).again {
+			return p.waiters.InsertBefore(w, e), nil
+		}
+	}
+	return p.waiters.PushBack(w), nil
 }
 
 func newWaiter[T any]() *waiter[T] { return &waiter[T]{done: make(chan struct{}, 1)} }

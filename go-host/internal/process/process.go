@@ -13,9 +13,14 @@ import (
 	"time"
 )
 
-// drainTime is how long output is still read when nobody is left who should write: everything that was written is in the
-// pipes by then, but a descendant that could not be found may keep their ends.
-const drainTime = 250 * time.Millisecond
+// When nobody is left who should write, everything that was written is in the pipes, but a descendant that could not be found may
+// keep their ends.
+const (
+	// drainTime is how long output is still read then, and between looks at whether stdout has been read.
+	drainTime = 250 * time.Millisecond
+	// drainLooks is how often there may be something left: whoever keeps an end may go on writing.
+	drainLooks = 40
+)
 
 // Command says what to start.
 type Command struct {
@@ -158,12 +163,21 @@ func (p *Process) wait(stderr *os.File) {
 	}()
 	p.tree.await()
 	close(p.exited)
-	time.AfterFunc(drainTime, func() { _ = p.Stdout.Close() }) // the process alone has something to say there
+	time.AfterFunc(drainTime, func() { p.closeOutput(drainLooks) }) // the process alone has something to say there
 	p.tree.clear()
 	time.AfterFunc(drainTime, func() { _ = stderr.Close() })
 	<-copied
 	_ = stderr.Close()
 	close(p.done)
+}
+
+// closeOutput closes stdout once all of it has been read: a reader that is late must not lose the last answers.
+func (p *Process) closeOutput(looks int) {
+	if looks > 1 && hasUnread(p.Stdout) {
+		time.AfterFunc(drainTime, func() { p.closeOutput(looks - 1) })
+		return
+	}
+	_ = p.Stdout.Close()
 }
 
 func (p *Process) killWhenAsked() {

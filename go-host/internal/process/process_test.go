@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,19 @@ func TestAProcessSeesTheEndOfItsStdinAndIsWaitedFor(t *testing.T) {
 	}
 	if p.ExitCode() != 0 || p.Stderr.String() != "done" {
 		t.Errorf("ended with %s, stderr %q", p.Exit(), p.Stderr)
+	}
+}
+
+func TestAReaderThatIsLateGetsAllThatAnEndedProcessHasWritten(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems can't say whether a pipe has been read")
+	}
+	t.Parallel()
+	p := shell(t, `echo last words`)
+	<-p.Exited()
+	time.Sleep(time.Second) // longer than output is read of which nothing is known
+	if b, err := io.ReadAll(p.Stdout); err != nil || string(b) != "last words\n" {
+		t.Errorf("got %q, %v", b, err)
 	}
 }
 

@@ -166,7 +166,7 @@ func (s *Supervisor[W, G]) Scale(workers int) {
 // Replace asks for another worker in the place of one that goes on until the other is ready. Only the first reason counts.
 func (s *Supervisor[W, G]) Replace(worker W, reason Reason) {
 	s.mu.Lock()
-	if slot := s.slotOfLocked(worker); slot != nil && slot.replace == "" {
+	if slot := s.slotOfLocked(worker); slot != nil && slot.replace == "" && !s.closed {
 		slot.replace = reason
 	}
 	s.stepAndUnlock()
@@ -175,7 +175,7 @@ func (s *Supervisor[W, G]) Replace(worker W, reason Reason) {
 // Leave says that a worker takes no further calls. It is drained, and another one started.
 func (s *Supervisor[W, G]) Leave(worker W, reason Reason) {
 	s.mu.Lock()
-	if slot := s.slotOfLocked(worker); slot != nil {
+	if slot := s.slotOfLocked(worker); slot != nil && !s.closed {
 		s.lostLocked(slot, reason)
 	}
 	s.stepAndUnlock()

@@ -305,6 +305,10 @@ func TestACloseGivesUpStartsAndWhatComesLaterDoesNothing(t *testing.T) {
 				synctest.Wait()
 				t.Close()
 				starts := w.startCount()
+				for _, worker := range w.workers() {
+					t.Replace(worker, "late")
+					t.Leave(worker, "late")
+				}
 				pass(time.Hour)
 				t.Scale(1)
 				if err := t.Reload(t.Context()); !errors.Is(err, supervisor.ErrClosed) {
@@ -313,6 +317,9 @@ func TestACloseGivesUpStartsAndWhatComesLaterDoesNothing(t *testing.T) {
 				pass(time.Hour)
 				if more := w.startCount() - starts; more != 0 || w.starting > 0 {
 					t.Errorf("%d more starts, %d under way", more, w.starting)
+				}
+				if late := t.Snapshot(func() {}).Totals.Restarts["late"]; late != 0 {
+					t.Errorf("%d workers have left", late)
 				}
 			})
 		})
