@@ -43,6 +43,7 @@ var makers = []maker{
 	{"bare-json", startBareJSON("bare-json.cjs", standardJSON, 0), echoOnly, true},
 	{"bare-json-polls", startBareJSON("bare-json.cjs", standardJSON, defaultPoll), echoOnly, false},
 	{"bare-json-steps", startBareJSON("bare-json-steps.cjs", standardJSON, 0), echoOnly, false},
+	{"bare-json-traced", startTracedJSON, echoOnly, false},
 	{"bare-json-v1", startBareJSON("bare-json.cjs", v1JSON, 0), echoOnly, false},
 	{"bare-json-sonic", startBareJSON("bare-json.cjs", sonicJSON, 0), echoOnly, false},
 	{"ndjson", startNDJSON(standardJSON), typedOnly, true},

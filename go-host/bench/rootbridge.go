@@ -39,12 +39,23 @@ func startFreshRootbridge(ctx context.Context, callers int) (contender, error) {
 // tracedBridge gives each call a trace id of its own, as middleware does that takes it from a request.
 type tracedBridge struct {
 	*bridge
-	calls []uint64 // so far, by caller
+	ids traceIDs
+}
+
+// traceIDs has how many each caller has made.
+type traceIDs []uint64
+
+func (t traceIDs) next(caller int) string {
+	t[caller]++
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:], uint64(caller))
+	binary.BigEndian.PutUint64(id[8:], t[caller])
+	return hex.EncodeToString(id[:])
 }
 
 func startTracedRootbridge(ctx context.Context, callers int) (contender, error) {
 	host, err := startHost(ctx, callers, defaults)
-	return &tracedBridge{newBridge(host, callers), make([]uint64, callers)}, err
+	return &tracedBridge{newBridge(host, callers), make(traceIDs, callers)}, err
 }
 
 func startHost(ctx context.Context, callers int, variant func(*rootbridge.Options)) (*rootbridge.Host, error) {
@@ -95,11 +106,7 @@ func (b *freshBridge) Call(ctx context.Context, _ int, method string, in, out an
 }
 
 func (b *tracedBridge) Call(ctx context.Context, caller int, method string, in, out any) error {
-	b.calls[caller]++
-	var id [16]byte
-	binary.BigEndian.PutUint64(id[:], uint64(caller))
-	binary.BigEndian.PutUint64(id[8:], b.calls[caller])
-	return b.bridge.Call(rootbridge.ContextWithTraceID(ctx, hex.EncodeToString(id[:])), caller, method, in, out)
+	return b.bridge.Call(rootbridge.ContextWithTraceID(ctx, b.ids.next(caller)), caller, method, in, out)
 }
 
 func (b *freshBridge) PIDs() []int {

@@ -12,6 +12,7 @@ const names = [
   "bare-call",
   "bare-json",
   "bare-json-steps",
+  "bare-json-traced",
   "ndjson",
   "http",
   "grpc",

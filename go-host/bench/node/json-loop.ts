@@ -10,16 +10,24 @@ let end = 0;
 
 /**
  * Decodes and encodes each frame. What has gathered is written after so many of those that came at once, then after twice as
- * many each time up to the longest step, and at the end of them.
+ * many each time up to the longest step, and at the end of them. `prefix` is how many bytes each has before its JSON, of text that
+ * goes to `onPrefix`.
  */
-export function serveJSON(firstStep: number, longestStep: number): void {
+export function serveJSON(
+  firstStep: number,
+  longestStep: number,
+  prefix = 0,
+  onPrefix: (text: string) => void = () => {},
+): void {
   readChunks((chunk) => {
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     let at = 0;
     for (let step = firstStep, left = step; bytes.length - at >= HEADER; ) {
       const size = bytes.readUInt32LE(at);
       if (bytes.length - at < HEADER + size) break;
-      const value: unknown = JSON.parse(bytes.toString("utf8", at + HEADER, at + HEADER + size));
+      const from = at + HEADER + prefix;
+      if (prefix > 0) onPrefix(bytes.toString("latin1", at + HEADER, from));
+      const value: unknown = JSON.parse(bytes.toString("utf8", from, at + HEADER + size));
       answer(bytes.readUInt32LE(at + 4), JSON.stringify(value));
       at += HEADER + size;
       left -= 1;
