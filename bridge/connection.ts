@@ -91,18 +91,19 @@ export class Connection {
     return this.#steps > 0 || this.#stepIsDue;
   }
 
-  /** Answers that come before the next step go out together, and at once where nothing runs any more. */
+  /** Answers that come before the next step go out together. */
   #step(): void {
     let more = false;
     this.arrival = epochNow();
     this.#steps += 1;
+    this.#output.hold();
     try {
       more = this.#readFrames();
     } finally {
       this.#steps -= 1;
       this.#isSlow = epochNow() - this.arrival > SLOW_STEP;
       if (more) this.#scheduleStep();
-      else if (!this.#handlers.isBusy()) this.#output.flush();
+      else this.#output.release(!this.#handlers.isBusy());
     }
   }
 

@@ -94,6 +94,7 @@ export class Output {
   /** The first piece is with the socket, or waits for a timer. */
   #blocked = false;
   #scheduled = false;
+  #held = false;
   #gone = false;
   /** Since when the other side takes nothing, where everything is written before the call returns: the process is ending. */
   #finalSince: number | undefined;
@@ -187,9 +188,21 @@ export class Output {
     this.#addLarge(this.#makeRoom(0), bytes, false);
   }
 
+  /** Keeps what is added until release(), because more is about to come. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Writes what was gathered: at once if `complete`, else once the microtasks queued so far have added theirs. */
+  release(complete: boolean): void {
+    this.#held = false;
+    if (complete) this.flush();
+    else this.#schedule();
+  }
+
   /** Returns where in the gathered bytes there is room. What can't be written here will be in time. */
   #makeRoom(size: number): number {
-    this.#schedule();
+    if (!this.#held) this.#schedule();
     if (this.#end + size > GATHER_SIZE) this.#flush();
     if (this.#end + size > GATHER_SIZE) this.#gatherAnew(Buffer.allocUnsafeSlow(GATHER_SIZE));
     return this.#end;
@@ -208,7 +221,7 @@ export class Output {
       else if (this.#end - this.#start === size) this.#gatheredSince = now();
       else if (now() - this.#gatheredSince > MAX_WAIT) this.#flush();
     } catch {
-      // The stack is full: a flush is scheduled.
+      // The stack is full: a flush is scheduled, or there will be a release.
     }
   }
 
@@ -263,7 +276,6 @@ export class Output {
     this.#end = end;
   }
 
-  /** Once the microtasks that are there have added theirs, also in an event loop that user code turns itself. */
   #schedule(): void {
     if (this.#scheduled) return;
     afterMicrotasks(this.#nextTick);
