@@ -61,11 +61,7 @@ func (t *tracedJSON) Call(ctx context.Context, caller int, _ string, in, out any
 	if err := e.Encode(in); err != nil {
 		return err
 	}
-	answer, err := t.exchange(caller, e.buffer.Bytes())
-	if err != nil {
-		return err
-	}
-	return t.library.Unmarshal(answer, out)
+	return t.call(caller, e.buffer.Bytes(), out)
 }
 
 func (b *bareJSON) Call(_ context.Context, caller int, _ string, in, out any) error {
@@ -73,6 +69,10 @@ func (b *bareJSON) Call(_ context.Context, caller int, _ string, in, out any) er
 	if err != nil {
 		return err
 	}
+	return b.call(caller, text, out)
+}
+
+func (b *bareJSON) call(caller int, text []byte, out any) error {
 	answer, err := b.exchange(caller, text)
 	if err != nil {
 		return err
