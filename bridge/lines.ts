@@ -7,6 +7,7 @@ import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
+import { noteFirstCall } from "./first-call.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
@@ -151,6 +152,7 @@ export class LineMode implements Answers {
     if ("code" in request) return request;
     if (this.#bootError) return this.#bootError;
     if (this.#failing) return unavailable();
+    if (this.#ids === 0) noteFirstCall();
     this.#ids += 1;
     const call = new Call(this.#ids, request, Encoding.Json, epochNow());
     this.#slotOf.set(call, slot);

@@ -86,7 +86,14 @@ function isObject(value: unknown): value is object {
 
 async function importNamespace(url: string): Promise<Loaded> {
   const wrapper = dataUrl(`export * as exports from ${JSON.stringify(url)};`);
-  return (await import(wrapper)) as Loaded;
+  return (await importModule(wrapper)) as Loaded;
+}
+
+let importModule = (url: string): Promise<unknown> => import(url);
+
+/** Has modules imported by the import() of another file, for where this one is none. */
+export function importBy(importer: (url: string) => Promise<unknown>): void {
+  importModule = importer;
 }
 
 /** `module.exports = start()` with an async start: the module is what its promise gives. */

@@ -33,6 +33,7 @@ import { capturePrints, printLog } from "./console.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import { EntryError, resolveEntry } from "./entry.ts";
+import { noteFirstCall } from "./first-call.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
@@ -302,6 +303,7 @@ export class Session {
 
   #start(frame: FrameInPlace): void {
     const { id, encoding } = frame;
+    if (this.#lastId === 0) noteFirstCall();
     this.#lastId = id;
     try {
       const meta = this.#metas.read(frame);

@@ -32,7 +32,7 @@ func (h *Host) boot(ctx context.Context, g codeGeneration) (*worker, error) {
 	if err != nil {
 		return nil, h.spawnError(command.Dir, err)
 	}
-	b := &booting{host: h, process: p, generation: g.Number, entry: g.Code.entry}
+	b := &booting{host: h, process: p, generation: g.Number, code: g.Code}
 	timeout := time.AfterFunc(h.bootTimeout(), b.timeOut)
 	defer timeout.Stop()
 	defer context.AfterFunc(ctx, p.Kill)()
@@ -132,8 +132,8 @@ type booting struct {
 	host       *Host
 	process    *process.Process
 	generation int
-	entry      string // of the generation; empty without Options.Entry
-	hello      bool   // the worker's hello has come
+	code       *code
+	hello      bool // the worker's hello has come
 	timedOut   atomic.Bool
 }
 
@@ -148,6 +148,7 @@ func (b *booting) run() (*worker, error) {
 	written := make(chan struct{})
 	go func() { // a worker that prints before it reads must not stop us from reading
 		defer close(written)
+		b.code.files()                        // as they are before any is loaded
 		_, _ = b.process.Stdin.Write(h.hello) // an error shows as the end of the worker's output
 	}()
 	reader := frame.NewReader(conn.NewSource(b.process.Stdout, h.options.BusyPoll), frame.MaxHello)
@@ -280,8 +281,8 @@ func (b *booting) what() string {
 		return filepath.Base(o.Command[0])
 	case o.handler != "":
 		return "the worker of " + o.handler
-	case b.entry != "":
-		return "the worker of " + b.entry
+	case b.code.entry != "":
+		return "the worker of " + b.code.entry
 	default:
 		return "the worker of Options.Source"
 	}

@@ -1,11 +1,13 @@
 package rootbridge_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -293,20 +295,102 @@ func TestManyProgramsStartingAtOnceShareOneWorkerFile(t *testing.T) {
 
 // What was compiled once is not compiled again, also after a worker that was killed.
 func TestCompiledCodeIsKeptForTheNextWorker(t *testing.T) {
-	cache := t.TempDir()
-	t.Setenv("XDG_CACHE_HOME", cache)
+	cache := keepingCache(t)
 	entry := writeFile(t, t.TempDir(), "legacy.js", "exports.echo = (value) => value;")
 	host := start(t, entry)
-	if node := call[string](t, start(t, "export const node = () => process.version;"), "node", nil); strings.HasPrefix(node, "v18.") || strings.HasPrefix(node, "v20.") {
-		t.Skipf("Node %s keeps no compiled code", node)
-	}
-	eventually(t, "the code is kept", func() bool {
-		kept, err := filepath.Glob(filepath.Join(cache, "rootbridge", "worker-*", "compile-cache", "*", "*"))
-		return err == nil && len(kept) >= 2 // the worker and the entry
-	})
+	eventually(t, "the code is kept", func() bool { return len(keptFiles(t, cache, "*")) == 1 })
 	if got := call[int](t, host, "echo", 7); got != 7 {
 		t.Errorf("got %d", got)
 	}
+	eventually(t, "what the worker has compiled for a call is kept", func() bool { return len(keptFiles(t, cache, "worker-*")) == 1 })
+}
+
+func TestAWorkersCompiledFunctionsAreKeptWhereItEndsSoon(t *testing.T) {
+	cache := keepingCache(t)
+	host := start(t, "export const echo = (value) => value;")
+	call[int](t, host, "echo", 7)
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if kept := keptFiles(t, cache, "worker-*"); len(kept) != 1 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+// V8 believes what it is given, and ends the process where that is wrong.
+func TestAWorkerUsesWhatIsKeptOnlyWhereItIsWhole(t *testing.T) {
+	cache := keepingCache(t)
+	const source = "export const echo = (value) => value;"
+	call[int](t, start(t, source), "echo", 7)
+	eventually(t, "compiled code is kept", func() bool { return len(keptFiles(t, cache, "worker-*")) == 1 })
+	kept := keptFiles(t, cache, "worker-*")[0]
+	whole, err := os.ReadFile(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := func(place int) []byte {
+		damaged := bytes.Clone(whole)
+		damaged[place] ^= 0xff
+		return damaged
+	}
+	damaged := map[string][]byte{"nothing": {}, "no more than zeros": make([]byte, len(whole)), "the half": whole[:len(whole)/2], "all but a byte": whole[:len(whole)-1]}
+	for part := range 16 {
+		damaged[fmt.Sprintf("a wrong byte in part %d", part)] = flipped(part*len(whole)/16 + 99)
+	}
+	for name, content := range damaged {
+		writeFile(t, filepath.Dir(kept), filepath.Base(kept), string(content))
+		host := start(t, source)
+		if got := call[int](t, host, "echo", 7); got != 7 {
+			t.Errorf("%s: got %d", name, got)
+		}
+		if err := host.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if now, err := os.ReadFile(kept); err != nil || bytes.Equal(now, content) {
+			t.Errorf("%s: not replaced: %v", name, err)
+		}
+	}
+	before := stat(t, kept)
+	lines := logged(t, source, func(host *rootbridge.Host) { call[int](t, host, "echo", 7) })
+	if !os.SameFile(before, stat(t, kept)) {
+		t.Error("what is whole was not used, but made again")
+	}
+	for _, line := range lines {
+		if line["source"] == "stderr" {
+			t.Errorf("a worker that uses it says %v", line)
+		}
+	}
+}
+
+// keepingCache is an empty folder for what workers keep. It skips the test on a Node that keeps nothing.
+func keepingCache(t *testing.T) string {
+	t.Helper()
+	node := call[string](t, start(t, "export const node = () => process.version;"), "node", nil)
+	if strings.HasPrefix(node, "v18.") || strings.HasPrefix(node, "v20.") {
+		t.Skipf("Node %s keeps no compiled code", node)
+	}
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	return cache
+}
+
+// keptFiles lists whole files that workers have kept.
+func keptFiles(t *testing.T, cache, pattern string) []string {
+	t.Helper()
+	kept, err := filepath.Glob(filepath.Join(cache, "rootbridge", "worker-*", "compile-cache", "*", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(kept, func(path string) bool { return strings.HasSuffix(path, ".tmp") })
+}
+
+func stat(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
 }
 
 func TestADebuggerAndCoverageSeeCodeThatIsCompiledAnew(t *testing.T) {

@@ -3,7 +3,10 @@ package rootbridge
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +21,9 @@ type code struct {
 	entry string // empty without Options.Entry, and for a handler string whose module was not found
 	dir   string
 	root  string // the folder whose files are looked at; empty for none
-	files stamp.Stamp
+	// files returns what they were like when the generation was made. To look takes a while: a worker that starts meanwhile gets
+	// its hello, and so loads, only afterwards.
+	files func() stamp.Stamp
 
 	mu       sync.Mutex
 	seen     changes
@@ -35,17 +40,28 @@ const (
 	neededAge   = 100 * time.Millisecond
 )
 
-// readCode reads the code as it is now.
+// readCode finds the code as it is now. Whoever keeps it calls files.
 func readCode(options Options) (*code, error) {
 	c := &code{dir: options.Dir, lookedAt: time.Now()}
+	c.files = sync.OnceValue(c.look)
 	if options.Entry == "" && options.handler == "" {
 		return c, nil
 	}
 	if err := c.locate(options); err != nil {
 		return nil, err
 	}
-	c.files = stamp.Of(c.root)
+	if options.loadsBeforeHello() {
+		c.files()
+	}
 	return c, nil
+}
+
+// loadsBeforeHello tells whether a worker may load code of the package before it gets its hello: another program than Node, or
+// what Node preloads.
+func (o Options) loadsBeforeHello() bool {
+	isForNode := func(variable string) bool { return strings.HasPrefix(variable, "NODE_OPTIONS=") }
+	return len(o.Command) > 0 || len(o.NodeArgs) > 0 || slices.ContainsFunc(o.Env, isForNode) ||
+		!o.ReplaceEnv && os.Getenv("NODE_OPTIONS") != ""
 }
 
 // locate finds the files of options.
@@ -66,6 +82,13 @@ func (c *code) locate(options Options) (err error) {
 	return nil
 }
 
+func (c *code) look() stamp.Stamp {
+	if c.root == "" {
+		return stamp.Stamp{}
+	}
+	return stamp.Of(c.root)
+}
+
 // changesWithin returns what is no longer as it was when the generation was made, as of not longer ago than that.
 func (c *code) changesWithin(age time.Duration) changes {
 	c.mu.Lock()
@@ -77,9 +100,7 @@ func (c *code) changesWithin(age time.Duration) changes {
 }
 
 func (c *code) lookLocked() {
-	if c.root != "" {
-		now := stamp.Of(c.root)
-		c.seen = changes{now.Differs(c.files), now.DiffersInCode(c.files)}
-	}
+	before, now := c.files(), c.look()
+	c.seen = changes{now.Differs(before), now.DiffersInCode(before)}
 	c.lookedAt = time.Now()
 }

@@ -110,9 +110,9 @@ func (h *Host) watch() {
 		if err != nil { // the entry is away, perhaps for the moment
 			continue
 		}
-		isSteady := now.files.Differs(seen) == ""
-		seen = now.files
-		switch isLoaded := seen.Differs(h.lastRead.Load().files) == "" || seen.Differs(written) == ""; {
+		isSteady := now.files().Differs(seen) == ""
+		seen = now.files()
+		switch isLoaded := seen.Differs(h.lastRead.Load().files()) == "" || seen.Differs(written) == ""; {
 		case isLoaded:
 			since = time.Time{}
 			continue
@@ -129,9 +129,9 @@ func (h *Host) watch() {
 // written by the code that was loaded.
 func (h *Host) reloadWatched() stamp.Stamp {
 	_ = h.supervisor.Reload(h.life) // its outcome is in the log
-	read := h.lastRead.Load().files
-	if now, err := readCode(h.options); err == nil && now.files.DiffersInCode(read) == "" {
-		return now.files
+	read := h.lastRead.Load().files()
+	if now, err := readCode(h.options); err == nil && now.files().DiffersInCode(read) == "" {
+		return now.files()
 	}
 	return read
 }

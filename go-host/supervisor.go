@@ -22,10 +22,12 @@ type driver struct{ *Host }
 // Next reads the code of a new generation.
 func (d driver) Next() (*code, error) {
 	c, err := readCode(d.options)
-	if err == nil {
-		d.lastRead.Store(c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	d.lastRead.Store(c)
+	d.tasks.Go(func() { c.files() })
+	return c, nil
 }
 
 // Boot starts a worker. One that has to load files that changed since its generation was made says so; one that need not

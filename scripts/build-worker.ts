@@ -1,6 +1,7 @@
 // Builds the worker and what starts it, two files that Go embeds and the npm package ships. With --check it only says
 // whether the committed files are what would be built, and exits with 1 if not.
 
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,21 +12,24 @@ const FOLDER = `${ROOT}go-host/internal/process/`;
 const MADE = "// Made by scripts/build-worker.ts from bridge/ and protocol/; do not edit.";
 
 const finish = process.argv.includes("--check") ? check : save;
-finish(
-  `${FOLDER}worker.cjs`,
-  await bundle("main", {
-    minifyWhitespace: true,
-    banner: { js: `${MADE}\n// Contains msgpackr, (c) 2020 Kris Zyp, MIT licence.` },
-    // msgpackr without its native part and without iterators; user code may delete the globals it uses.
-    alias: { msgpackr: `${ROOT}node_modules/msgpackr/pack.js` },
-    inject: [`${ROOT}bridge/globals.ts`],
-  }),
-);
+const worker = await bundle("main", {
+  minifyWhitespace: true,
+  charset: "ascii", // what starts it reads it so
+  banner: { js: `${MADE}\n// Contains msgpackr, (c) 2020 Kris Zyp, MIT licence.` },
+  // msgpackr without its native part and without iterators; user code may delete the globals it uses.
+  alias: { msgpackr: `${ROOT}node_modules/msgpackr/pack.js` },
+  inject: [`${ROOT}bridge/globals.ts`],
+});
+finish(`${FOLDER}worker.cjs`, worker);
 finish(
   `${FOLDER}start.cjs`,
   await bundle("start", {
     banner: { js: MADE },
-    define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+    define: {
+      "import.meta.dirname": "__dirname",
+      "import.meta.filename": "__filename",
+      WORKER_SUM: JSON.stringify(sumOf(worker, readFileSync(`${ROOT}bridge/start.ts`, "utf8"))),
+    },
   }),
 );
 
@@ -45,6 +49,11 @@ async function bundle(entry: string, options: BuildOptions): Promise<string> {
   const [file] = outputFiles ?? [];
   if (!file) throw new Error("esbuild gave no file");
   return file.text;
+}
+
+/** Names both files by what they do. */
+function sumOf(...texts: string[]): string {
+  return createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
 }
 
 function check(file: string, text: string): void {

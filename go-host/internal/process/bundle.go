@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // worker is the program that runs inside Node, made from bridge/ by scripts/build-worker.ts.
@@ -17,7 +16,7 @@ import (
 //go:embed worker.cjs
 var worker []byte
 
-// starter runs the worker beside it with a compile cache in the same folder.
+// starter runs the worker beside it with a compile cache in the same folder. It names the worker's content.
 //
 //go:embed start.cjs
 var starter []byte
@@ -39,11 +38,11 @@ func WorkerArgs() (args []string, code []byte, err error) {
 	return []string{"-e", fromDescriptor, "--"}, worker, nil
 }
 
-// extractWorker writes the worker's files to a folder named after their content, in the first directory that takes it, and
+// extractWorker writes the worker's files to a folder named after the starter's content, and so after both, in the first directory that takes it, and
 // returns the path of the one to run. Programs that start at the same time agree on the files, because each is renamed into
 // place whole.
 func extractWorker() (string, error) {
-	sum := sha256.Sum256(slices.Concat(worker, starter))
+	sum := sha256.Sum256(starter)
 	name := "worker-" + hex.EncodeToString(sum[:8])
 	var failures []error
 	for _, dir := range cacheDirs() {
