@@ -83,5 +83,9 @@ func (n *node) Close() error {
 // built is the path of a file that node/build.ts made.
 func built(file string) string { return filepath.Join("build", os.Getenv(variantVariable), file) }
 
-// variantVariable names the folder of build/ whose files run: none, or trivial, whose functions load nothing.
-const variantVariable = "BENCH_VARIANT"
+const (
+	// variantVariable names the folder of build/ whose files run: none, or trivial.
+	variantVariable = "BENCH_VARIANT"
+	// trivial has functions that load nothing.
+	trivial = "trivial"
+)

@@ -169,11 +169,11 @@ test("a loss of what is not of calls shows in its goal, and in no other", () => 
       "rootbridge-8-workers",
       "echo-100B",
     ),
-    "start to a worker that is ready, of an empty node from start to end": {
+    "a worker from exec until it is ready, of an empty node from exec to its end": {
       ...REACHED,
       cold: cold.map(({ contender, millis }) => ({
         contender,
-        millis: contender === "rootbridge, ready" ? millis.map((ms) => ms * 10) : millis,
+        millis: contender === "a worker, ready" ? millis.map((ms) => ms * 10) : millis,
       })),
     },
     "the host's memory beyond Go's own, with 16 callers": {

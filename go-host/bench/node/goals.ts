@@ -170,10 +170,15 @@ function sameTerms(results: Results): Goal[] {
     what: `${work}, 64 callers: calls/s of the bare loop with encoding/json that writes in steps, too`,
     ...compared(results, "rate", "rootbridge", "bare-json-steps", work, 64),
   }));
+  const traced = Object.keys(LOOPS).map((work) => ({
+    what: `${work}, 64 callers, a trace id of its own for each call: calls/s of the bare loop with encoding/json and one, too`,
+    ...compared(results, "rate", "rootbridge-traced", "bare-json-traced", work, 64),
+  }));
   const polling = compared(results, "p50", "rootbridge", "bare-json-polls", "echo-100B", 1);
   return [
     ...rates,
     ...writing,
+    ...traced,
     { what: "echo-100B, 1 caller: p50 of the bare loop that polls, too", ...polling },
   ];
 }
@@ -238,16 +243,20 @@ function costGoals(results: Results): Goal[] {
       unit: "more",
     },
     {
-      what: "start to a worker that is ready, of an empty node from start to end",
-      value: start("rootbridge, ready") / start("node -e 0"),
+      what: "a worker from exec until it is ready, of an empty node from exec to its end",
+      value: start("a worker, ready") / start("node -e 0"),
       most: 1.25,
     },
     {
-      what: "start to a worker that is ready, of a node that loads the modules of Node's that one needs",
-      value: start("rootbridge, ready") / start("node, a worker's modules"),
+      what: "the same, of a node that loads the modules of Node's that a worker needs",
+      value: start("a worker, ready") / start("node, a worker's modules"),
     },
     {
-      what: "start to first answer, of an empty node from start to end",
+      what: "from Start until a worker is ready, of an empty node",
+      value: start("rootbridge, ready") / start("node -e 0"),
+    },
+    {
+      what: "from Start to the first answer, of an empty node",
       value: start("rootbridge") / start("node -e 0"),
     },
     {
