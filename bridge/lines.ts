@@ -7,7 +7,6 @@ import { unencodable } from "./answers.ts";
 import { describeBootError, describeNeverSettled } from "./boot-error.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
-import { noteFirstCall } from "./first-call.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
@@ -70,6 +69,8 @@ export class LineMode implements Answers {
   #invoker: Invoker | undefined;
   #bootError: ErrorObject | undefined;
   #inputEnded = false;
+  /** Exit handlers run: to end once more would leave out the others. */
+  #isEnding = false;
   #failing = false;
   #lastFailed = false;
   #ids = 0;
@@ -110,7 +111,7 @@ export class LineMode implements Answers {
     watchEndings({
       onFatal: (error, origin) => this.#onFatal(error, origin, file),
       onExitCalled: (exit) => this.#onExitCalled(exit),
-      onExit: () => this.#output.flushFinally(),
+      onExit: () => this.#onExit(),
     });
     watchReplacement(sayIrreplaceable);
     printToStderr();
@@ -152,7 +153,6 @@ export class LineMode implements Answers {
     if ("code" in request) return request;
     if (this.#bootError) return this.#bootError;
     if (this.#failing) return unavailable();
-    if (this.#ids === 0) noteFirstCall();
     this.#ids += 1;
     const call = new Call(this.#ids, request, Encoding.Json, epochNow());
     this.#slotOf.set(call, slot);
@@ -218,8 +218,13 @@ export class LineMode implements Answers {
     }
   }
 
+  #onExit(): void {
+    this.#isEnding = true;
+    this.#output.flushFinally();
+  }
+
   #endIfDone(): void {
-    if (this.#slots.first || this.#early.first) return;
+    if (this.#isEnding || this.#slots.first || this.#early.first) return;
     if (!(this.#invoker || this.#bootError)) return;
     // Whoever reads may take his time, as a pager does.
     if (this.#inputEnded && this.#output.backlog === 0) exitProcess(this.#lastFailed ? 1 : 0);

@@ -1,15 +1,15 @@
 import "./signal.ts"; // the first to run
 
-import { onceUsed } from "./first-call.ts";
 import { Input } from "./input.ts";
 import { Buffer, exitProcess, nativeProcess, writeSync } from "./intrinsics.ts";
+import { keepAfterCalls } from "./kept-code.ts";
 import { LineMode } from "./lines.ts";
 import { importBy } from "./loader.ts";
 import { redirectStdio } from "./redirect.ts";
 import { Session } from "./session.ts";
 import { takeStdio } from "./stdio.ts";
 
-export { importBy, onceUsed };
+export { importBy, keepAfterCalls };
 
 /** What reads the input: chosen by its first byte. */
 interface Mode {

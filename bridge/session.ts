@@ -33,7 +33,6 @@ import { capturePrints, printLog } from "./console.ts";
 import { Call, shareCurrentCall } from "./current-call.ts";
 import { describeExitCall, describeFatal, FAILING_GRACE, watchEndings } from "./ending.ts";
 import { EntryError, resolveEntry } from "./entry.ts";
-import { noteFirstCall } from "./first-call.ts";
 import type { Input } from "./input.ts";
 import {
   Buffer,
@@ -46,6 +45,7 @@ import {
   setTimeout,
 } from "./intrinsics.ts";
 import { Invoker } from "./invoke.ts";
+import { noteEnd, noteFirstCall } from "./kept-code.ts";
 import { Lambda } from "./lambda.ts";
 import { describeLambdaBootError } from "./lambda-error.ts";
 import { type LoadedHandler, loadHandler } from "./lambda-handler.ts";
@@ -303,8 +303,9 @@ export class Session {
 
   #start(frame: FrameInPlace): void {
     const { id, encoding } = frame;
-    if (this.#lastId === 0) noteFirstCall();
+    const isFirst = this.#lastId === 0;
     this.#lastId = id;
+    if (isFirst) noteFirstCall();
     try {
       const meta = this.#metas.read(frame);
       const argument = argumentOf(frame);
@@ -401,6 +402,7 @@ export class Session {
   #onExit(): void {
     this.#flushPrints();
     this.#connection.flushFinally();
+    noteEnd();
   }
 
   #bootFailed(error: ErrorObject): void {

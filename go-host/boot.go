@@ -33,8 +33,6 @@ func (h *Host) boot(ctx context.Context, g codeGeneration) (*worker, error) {
 		return nil, h.spawnError(command.Dir, err)
 	}
 	b := &booting{host: h, process: p, generation: g.Number, code: g.Code}
-	timeout := time.AfterFunc(h.bootTimeout(), b.timeOut)
-	defer timeout.Stop()
 	defer context.AfterFunc(ctx, p.Kill)()
 	w, err := b.run()
 	if err != nil {
@@ -145,10 +143,12 @@ func (b *booting) timeOut() {
 
 func (b *booting) run() (*worker, error) {
 	h := b.host
+	b.code.files() // while the worker starts: it loads nothing before its hello
+	timeout := time.AfterFunc(h.bootTimeout(), b.timeOut)
+	defer timeout.Stop()
 	written := make(chan struct{})
 	go func() { // a worker that prints before it reads must not stop us from reading
 		defer close(written)
-		b.code.files()                        // as they are before any is loaded
 		_, _ = b.process.Stdin.Write(h.hello) // an error shows as the end of the worker's output
 	}()
 	reader := frame.NewReader(conn.NewSource(b.process.Stdout, h.options.BusyPoll), frame.MaxHello)

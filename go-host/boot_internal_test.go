@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ func TestTheFilesAreLookedAtBeforeAWorkerGetsItsHello(t *testing.T) {
 	hello := []byte("hello")
 	looked := make(chan struct{})
 	b := &booting{
-		host:    &Host{hello: hello},
+		host:    &Host{options: Options{BootTimeout: time.Minute}, hello: hello},
 		process: &process.Process{Stdin: stdinW, Stdout: stdout},
 		code: &code{files: func() stamp.Stamp {
 			defer close(looked)
@@ -53,6 +54,34 @@ func pipe(t *testing.T) (r, w *os.File) {
 	}
 	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
 	return r, w
+}
+
+func TestWhatChangesBeforeTheHelloHasBeenLoadedOnlyByWhatLoadsEarly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options Options
+		changed bool
+	}{
+		"Node":               {Options{}, false},
+		"Node with preloads": {Options{NodeArgs: []string{"--require=./setup.js"}}, true},
+	} {
+		entry := filepath.Join(t.TempDir(), "index.js")
+		write := func(text string) {
+			if err := os.WriteFile(entry, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("1")
+		c.options.Entry, c.options.ReplaceEnv = entry, true
+		read, err := readCode(c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write("22")
+		if changed := read.look().Differs(read.files()) != ""; changed != c.changed {
+			t.Errorf("%s: got %t", name, changed)
+		}
+	}
 }
 
 func TestFilesAreLookedAtAtOnceWhereAWorkerMayLoadThemBeforeItsHello(t *testing.T) {

@@ -317,6 +317,25 @@ func TestAWorkersCompiledFunctionsAreKeptWhereItEndsSoon(t *testing.T) {
 	}
 }
 
+func TestCompiledFunctionsAreKeptWhereTheUserSaysSoAndNotWithFlagsThatHisCodeSets(t *testing.T) {
+	keepingCache(t)
+	for source, want := range map[string]int{
+		"export const echo = (value) => value;": 1,
+		"import v8 from 'node:v8'; v8.setFlagsFromString('--stack-size=900'); export const echo = (value) => value;": 0,
+	} {
+		folder := t.TempDir()
+		host := start(t, source, with(func(o *rootbridge.Options) { o.Env = []string{"NODE_COMPILE_CACHE=" + folder} }))
+		call[int](t, host, "echo", 7)
+		if err := host.Close(); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := filepath.Glob(filepath.Join(folder, "*", "worker-*"))
+		if err != nil || len(kept) != want {
+			t.Errorf("%s: kept %v, %v", source, kept, err)
+		}
+	}
+}
+
 // V8 believes what it is given, and ends the process where that is wrong.
 func TestAWorkerUsesWhatIsKeptOnlyWhereItIsWhole(t *testing.T) {
 	cache := keepingCache(t)

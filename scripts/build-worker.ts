@@ -51,7 +51,7 @@ async function bundle(entry: string, options: BuildOptions): Promise<string> {
   return file.text;
 }
 
-/** Names both files by what they do. */
+/** Names the worker with the way in which it is run. */
 function sumOf(...texts: string[]): string {
   return createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
 }

@@ -262,6 +262,18 @@ test("text that is neither a frame nor a request exits with 70", () => {
   assert.equal(spawnSync(testNode, args, { input: "hello\n" }).status, 70);
 });
 
+test("exit handlers run at the end of the requests", (t) => {
+  const file = join(temporaryFolder(t), "leaves.js");
+  writeFileSync(
+    file,
+    `process.on("exit", (code) => require("fs").writeSync(2, "left with " + code));
+     exports.fail = () => { throw new Error("no"); };`,
+  );
+  const options = { input: '{"method":"fail"}\n', encoding: "utf8" } as const;
+  const { status, stderr } = spawnSync(testNode, [WORKER, file], options);
+  assert.deepEqual([status, stderr], [1, "left with 1"]);
+});
+
 test("requests come from a file and answers go to one, which can't be guarded", (t) => {
   const folder = temporaryFolder(t);
   const [input, output] = [join(folder, "in"), join(folder, "out")];

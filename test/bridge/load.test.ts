@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { Peer } from "../support/peer.ts";
 import { fixture, temporaryFolder, testNodeMajor, WORKER } from "../support/worker-process.ts";
@@ -211,7 +211,7 @@ test("preloads by NODE_OPTIONS that print do not disturb the session", async (t)
 });
 
 test("the worker runs from -e, where there is no disk to put it on", async (t) => {
-  const program = `require("module").prototype._compile.call(module, require("fs").readFileSync(${JSON.stringify(WORKER)}, "utf8"), "/nowhere/worker.cjs")`;
+  const program = `require("module").prototype._compile.call(module, require("fs").readFileSync(${JSON.stringify(join(dirname(WORKER), "worker.cjs"))}, "utf8"), "/nowhere/worker.cjs")`;
   const peer = await Peer.start(t, { file: "calls/basic.js", evaluate: program });
   assert.equal(await peer.call("add", [1, 2]), 3);
   await peer.goaway();

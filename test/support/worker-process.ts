@@ -14,9 +14,9 @@ export const testNode: string = process.env["ROOTBRIDGE_TEST_NODE"] || process.e
 export const testNodeMajor: number = Number(
   execFileSync(testNode, ["-p", "process.versions.node.split('.')[0]"], { encoding: "utf8" }),
 );
-/** The worker under test. */
+/** The worker under test, as hosts start it. */
 export const WORKER: string = fileURLToPath(
-  new URL("../../go-host/internal/process/worker.cjs", import.meta.url),
+  new URL("../../go-host/internal/process/start.cjs", import.meta.url),
 );
 const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 /** The path of a file in test/fixtures. */

@@ -44,9 +44,7 @@ interface Peer {
   signal(name: NodeJS.Signals): void;
 }
 
-const program = fileURLToPath(
-  new URL("../../go-host/internal/process/worker.cjs", import.meta.url),
-);
+const program = fileURLToPath(new URL("../../go-host/internal/process/start.cjs", import.meta.url));
 
 /** The text of a session's module. */
 export function sourceOf({ source = "" }: WorkerSession): string {
