@@ -148,9 +148,9 @@ type Options struct {
 	Inspect string
 
 	// BusyPoll is how long the host asks for the next answer of a worker before it waits for the system's word, which takes
-	// tens of microseconds. It does so only while answers follow each other within a few times that, and for at most half of
-	// GOMAXPROCS workers at a time; docs/performance.md has its rules. Default 100 µs, at most 1 ms; negative turns it off.
-	// Without effect on Windows.
+	// tens of microseconds. It does so only while answers follow each other within a few times that, and while GOMAXPROCS leaves a
+	// processor for it beside each worker with calls; docs/performance.md has its rules. Default 100 µs, at most 1 ms; negative
+	// turns it off. Without effect on Windows.
 	BusyPoll time.Duration
 
 	// MaxInFlight is how many bytes the arguments of all calls may have together that wait, run, or still run although nobody

@@ -129,7 +129,8 @@ type Conn struct {
 // New returns a connection that writes to w, and closes it in Goaway. Nothing is read until Serve is called.
 func New(w io.WriteCloser, maxPayload int, handler Handler) *Conn {
 	c := &Conn{handler: handler, maxPayload: maxPayload, calls: newInFlight(64)}
-	c.out = outbox{mu: &c.mu, sink: newSink(w), unwritable: handler.Unwritable}
+	s := newSink(w)
+	c.out = outbox{mu: &c.mu, sink: s, tryWrite: s.tryWrite, unwritable: handler.Unwritable}
 	return c
 }
 
@@ -291,7 +292,7 @@ func (c *Conn) Send(call *Call, encoding frame.Encoding, meta, payload []byte) e
 	}
 	call.id = c.nextIDLocked()
 	c.calls.add(call)
-	c.waiting++
+	c.startWaitingLocked()
 	call.offset = c.out.queued
 	c.watchLocked(call)
 	call.loan = c.out.writeAndUnlock(frame.Header{
@@ -464,8 +465,21 @@ func (c *Conn) takeLocked(call *Call) {
 	c.stopLastingLocked(call)
 }
 
+// working counts the connections of this process with calls that somebody waits for: their workers may need a processor each.
+var working atomic.Int32
+
+func (c *Conn) startWaitingLocked() {
+	c.waiting++
+	if c.waiting == 1 {
+		working.Add(1)
+	}
+}
+
 func (c *Conn) stopWaitingLocked() {
 	c.waiting--
+	if c.waiting == 0 {
+		working.Add(-1)
+	}
 	c.tellQuietLocked()
 }
 

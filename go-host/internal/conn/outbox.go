@@ -3,6 +3,7 @@ package conn
 import (
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 
 	"rootbridge/internal/frame"
@@ -23,11 +24,12 @@ const (
 // outbox combines frames: whoever finds it idle writes, and the frames that gather in the meantime go with its next write.
 // Nobody ever waits for the worker to read: what the pipe does not take at once is left to a goroutine.
 //
-// Law: mu is the Conn's and guards all fields but sink, which belongs to whoever set flushing, and once ending is set and nobody
+// Law: mu is the Conn's and guards all fields but sink and tryWrite, which belong to whoever set flushing, and once ending is set and nobody
 // is the writer, to whoever set that.
 type outbox struct {
 	mu         *sync.Mutex
 	sink       sink
+	tryWrite   func(p []byte) (int, error) // the sink's, bound once so that a write allocates nothing
 	unwritable func(error)
 
 	large    []turn // what waits before gathered: large payloads, and the frames between them
@@ -135,10 +137,10 @@ func (o *outbox) drain(t turn) {
 // try writes what the pipe takes without waiting, and returns the rest.
 func (o *outbox) try(t turn) (rest turn, err error) {
 	if t.loan == nil {
-		n, err := o.sink.tryWrite(t.frames)
+		n, err := o.tryWrite(t.frames)
 		return turn{frames: t.frames[n:]}, err
 	}
-	done, err := t.loan.write(o.sink.tryWrite)
+	done, err := t.loan.write(o.tryWrite)
 	if done {
 		return turn{}, err
 	}
@@ -208,8 +210,7 @@ func (o *outbox) takeLocked() turn {
 	o.pongs = 0 // the worker reads
 	if len(o.large) > 0 {
 		t := o.large[0]
-		o.large[0] = turn{}
-		o.large = o.large[1:]
+		o.large = slices.Delete(o.large, 0, 1) // its memory is used again
 		o.taken += t.size()
 		return t
 	}

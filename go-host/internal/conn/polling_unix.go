@@ -58,20 +58,27 @@ func (h *habit) polled(hasFound bool) {
 	}
 }
 
-// polling counts the sources of this process that poll right now: those of several workers must not keep all processors from
-// the workers.
+// polling counts the sources of this process that poll right now.
 var polling atomic.Int32
 
-// mayPoll tells whether a source may begin to poll while at most so many others do. If so it must call donePolling.
-func mayPoll(most int32) bool {
-	if polling.Add(1) <= most {
+// mayPoll tells whether there is a processor for a source to poll on, beside those for the workers: each poll is for one, and
+// others may be working. If so it must call donePolling.
+func mayPoll(processors int32) bool {
+	polling.Add(1)
+	if !isCrowded(processors) {
 		return true
 	}
 	donePolling()
 	return false
 }
 
+// isCrowded tells whether there are fewer processors than what polls and what works.
+func isCrowded(processors int32) bool {
+	polls := polling.Load()
+	return polls+max(polls, working.Load()) > processors
+}
+
 func donePolling() { polling.Add(-1) }
 
-// mostPolling is how many sources may poll at a time. It asks the scheduler, which takes a lock.
-func mostPolling() int32 { return int32(runtime.GOMAXPROCS(0) / 2) } //nolint:gosec // a number of processors
+// processors is how many there are to run on. It asks the scheduler, which takes a lock.
+func processors() int32 { return int32(runtime.GOMAXPROCS(0)) } //nolint:gosec // a number of processors

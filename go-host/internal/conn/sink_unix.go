@@ -20,19 +20,23 @@ func newSink(w io.WriteCloser) sink {
 		return waitingSink{w}
 	}
 	s := &pipeSink{WriteCloser: file, raw: raw}
-	s.once = s.writeOnce
+	s.once, s.loanOnce, s.full = s.writeOnce, s.writeLoanOnce, s.writeFull
 	return s
 }
 
 // pipeSink writes to a pipe that is in non-blocking mode, as os.Pipe makes them. One goroutine at a time may use it.
 type pipeSink struct {
 	io.WriteCloser
-	raw  syscall.RawConn
-	once func(fd uintptr) bool // writeOnce, bound once so that a write allocates nothing
+	raw syscall.RawConn
+	// writeOnce, writeLoanOnce and writeFull, bound once so that a write allocates nothing
+	once, loanOnce func(fd uintptr) bool
+	full           func(p []byte) (int, error)
 
-	p   []byte
-	n   int
-	err error
+	p    []byte
+	loan *loan
+	fd   uintptr // valid while loanOnce runs
+	n    int
+	err  error
 }
 
 func (s *pipeSink) tryWrite(p []byte) (int, error) {
@@ -46,14 +50,21 @@ func (s *pipeSink) tryWrite(p []byte) (int, error) {
 }
 
 func (s *pipeSink) writeLoan(l *loan) error {
-	var failed error
-	err := s.raw.Write(func(fd uintptr) bool {
-		done, err := l.write(func(p []byte) (int, error) { return writeUntilFull(fd, p) })
-		failed = err
-		return done || err != nil
-	})
-	return errors.Join(err, failed)
+	s.loan, s.err = l, nil
+	err := s.raw.Write(s.loanOnce)
+	s.loan = nil // its caller may have gone
+	return errors.Join(err, s.err)
 }
+
+// writeLoanOnce has the runtime wait for the pipe while something is left.
+func (s *pipeSink) writeLoanOnce(fd uintptr) bool {
+	var done bool
+	s.fd = fd
+	done, s.err = s.loan.write(s.full)
+	return done || s.err != nil
+}
+
+func (s *pipeSink) writeFull(p []byte) (int, error) { return writeUntilFull(s.fd, p) }
 
 // writeOnce always returns true: the runtime must not wait for the pipe here.
 func (s *pipeSink) writeOnce(fd uintptr) bool {

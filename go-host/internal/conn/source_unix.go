@@ -18,20 +18,20 @@ func NewSource(file *os.File, poll time.Duration) io.Reader {
 	if err != nil || poll <= 0 {
 		return file
 	}
-	s := &source{file: file, raw: raw, limit: poll, most: mostPolling()}
+	s := &source{file: file, raw: raw, limit: poll, processors: processors()}
 	s.once = s.readOnce
 	return s
 }
 
 // source reads a pipe that is in non-blocking mode, as os.Pipe makes them. One goroutine at a time may use it.
 type source struct {
-	file   *os.File
-	raw    syscall.RawConn
-	once   func(fd uintptr) bool // readOnce, bound once so that a read allocates nothing
-	limit  time.Duration         // of one poll
-	most   int32                 // sources that may poll at a time
-	habit  habit
-	waited time.Time // when it read without polling last
+	file       *os.File
+	raw        syscall.RawConn
+	once       func(fd uintptr) bool // readOnce, bound once so that a read allocates nothing
+	limit      time.Duration         // of one poll
+	processors int32
+	habit      habit
+	waited     time.Time // when it read without polling last
 
 	p   []byte
 	n   int
@@ -40,7 +40,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	start := time.Now()
-	if s.habit.polls && start.Sub(s.waited) < longestRun && mayPoll(s.most) {
+	if s.habit.polls && start.Sub(s.waited) < longestRun && mayPoll(s.processors) {
 		n := s.poll(p, start)
 		donePolling()
 		s.habit.polled(n > 0)
@@ -63,7 +63,7 @@ func (s *source) poll(p []byte, start time.Time) int {
 		if err := s.raw.Read(s.once); err != nil {
 			return 0
 		}
-		if !errors.Is(s.err, syscall.EAGAIN) || time.Since(start) > s.limit {
+		if !errors.Is(s.err, syscall.EAGAIN) || time.Since(start) > s.limit || isCrowded(s.processors) {
 			return max(s.n, 0)
 		}
 	}
