@@ -115,6 +115,11 @@ func startChild(ctx context.Context, name string, callers int, profiles string) 
 	return &child{cmd, in, json.NewDecoder(bufio.NewReader(out))}, cmd.Start()
 }
 
+// interrupted has a child end as by Ctrl-C, so that it removes what it has made.
+func interrupted(cmd *exec.Cmd) {
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 10*time.Second
+}
+
 func (c *child) measure(t task) (figures, error) {
 	if err := json.NewEncoder(c.in).Encode(t); err != nil {
 		return figures{}, err

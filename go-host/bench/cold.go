@@ -62,15 +62,12 @@ func startCold(ctx context.Context, name string) error {
 	}
 	took := time.Since(start)
 	if err := c.Call(ctx, 0, w.method, w.in, out); err != nil {
-		return err
+		return errors.Join(err, c.Close())
 	}
 	if !isReady {
 		took = time.Since(start)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(millis(took)); err != nil {
-		return err
-	}
-	return c.Close()
+	return errors.Join(json.NewEncoder(os.Stdout).Encode(millis(took)), c.Close())
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
@@ -86,6 +83,7 @@ func (s *session) coldStarts(ctx context.Context) ([]coldStart, error) {
 			starts = append(starts, coldStart{Contender: name})
 		}
 	}
+	fmt.Fprintf(s.steps, "%d starts of each\n", s.Cold)
 	for round := range s.Cold + 1 {
 		fmt.Fprintf(s.progress, "\rcold starts, round %d of %d", round, s.Cold)
 		for _, i := range rand.Perm(len(starts)) {
@@ -114,6 +112,7 @@ func coldOnce(ctx context.Context, name string) (float64, error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "cold", name)
 	cmd.Env = append(os.Environ(), variantVariable+"="+trivial)
 	cmd.Stderr = os.Stderr
+	interrupted(cmd)
 	text, err := cmd.Output()
 	if err != nil {
 		return 0, err

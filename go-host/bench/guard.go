@@ -78,7 +78,7 @@ func (e expectation) check(cells []cell, out io.Writer) error {
 }
 
 func guardSession(progress io.Writer) *session {
-	s := session{plan: plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{}}, progress: progress}
+	s := session{plan: plan{Rounds: 7, Duration: 200 * time.Millisecond, Works: map[int][]string{}}, progress: progress, steps: io.Discard}
 	for _, e := range expectations {
 		s.Works[e.callers] = withName(s.Works[e.callers], e.work)
 		s.names = withName(withName(s.names, e.contender), e.loop)

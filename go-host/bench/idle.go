@@ -24,6 +24,7 @@ type idle struct {
 func idleInChild(ctx context.Context, duration time.Duration) (idle, error) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "idle", duration.String())
 	cmd.Stderr = os.Stderr
+	interrupted(cmd)
 	text, err := cmd.Output()
 	if err != nil {
 		return idle{}, err

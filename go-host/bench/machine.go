@@ -18,6 +18,7 @@ type machine struct {
 	Go       string            `json:"go"`
 	Node     string            `json:"node"`
 	Versions map[string]string `json:"versions"` // of what contenders are made of, by module or package
+	Revision string            `json:"revision"` // of this repository, with a + for changes
 	Time     time.Time         `json:"time"`
 }
 
@@ -26,6 +27,24 @@ var (
 	modules  = []string{"github.com/aws/jsii-runtime-go", "github.com/bytedance/sonic", "github.com/dop251/goja", "github.com/go-json-experiment/json", "github.com/roadrunner-server/goridge/v3", "github.com/roadrunner-server/pool", "google.golang.org/grpc"}
 	packages = []string{"@grpc/grpc-js", "ajv", "handlebars"}
 )
+
+// revision is what the build has noted; "" where it has noted nothing, as for a part of the repository.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	settings := map[string]string{}
+	for _, setting := range info.Settings {
+		settings[setting.Key] = setting.Value
+	}
+	short := settings["vcs.revision"]
+	short = short[:min(12, len(short))]
+	if settings["vcs.modified"] == "true" {
+		short += "+"
+	}
+	return short
+}
 
 func versions() (map[string]string, error) {
 	found := map[string]string{}

@@ -86,16 +86,17 @@ func (c *runCommand) prepare() error {
 	if c.Out == "" {
 		return nil
 	}
-	if err := os.WriteFile(c.partial(), nil, 0o644); err != nil {
+	file, err := os.OpenFile(c.partial(), os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // to be read by all, as the figures; what is in it stays until there is something new
+	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return nil
+	return file.Close()
 }
 
 // session refuses a choice of which nothing would be measured.
 func (c *runCommand) session() (*session, error) {
 	if c.Rounds < 0 || c.Duration < 0 {
-		return nil, fmt.Errorf("expected --rounds and --duration above 0, got %d and %v", c.Rounds, c.Duration)
+		return nil, fmt.Errorf("expected --rounds and --duration not to be negative, got %d and %v", c.Rounds, c.Duration)
 	}
 	p := c.plan()
 	contenders, err := chosen("contenders", c.Contenders, makers, func(m maker) string { return m.name })
@@ -109,7 +110,7 @@ func (c *runCommand) session() (*session, error) {
 	if err := p.choose(c.Callers, chosenWorks); err != nil {
 		return nil, err
 	}
-	s := &session{p, contenders, c.Profile, progress(), c.save}
+	s := &session{p, contenders, c.Profile, progress(), steps(), c.save}
 	for _, callers := range p.callerCounts() {
 		if len(s.cells(callers)) > 0 {
 			return s, nil
@@ -204,8 +205,21 @@ func (guardCommand) Run(ctx context.Context) error { return guard(ctx, progress(
 
 // progress is for people who wait: a log has no use for it.
 func progress() io.Writer {
-	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if isTerminal() {
+		return os.Stderr
+	}
+	return io.Discard
+}
+
+// steps is for a log.
+func steps() io.Writer {
+	if isTerminal() {
 		return io.Discard
 	}
 	return os.Stderr
+}
+
+func isTerminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -63,7 +63,7 @@ func TestEachRoundHasAProcessOfItsOwnWhereItShall(t *testing.T) {
 	for anew, want := range map[bool]int{false: 1, true: rounds} {
 		s := &session{
 			plan:  plan{Rounds: rounds, Anew: anew, Duration: time.Millisecond, Works: map[int][]string{1: {"check"}}},
-			names: []string{"goja"}, progress: io.Discard,
+			names: []string{"goja"}, progress: io.Discard, steps: io.Discard,
 		}
 		pids := map[int]bool{}
 		err := s.calls(t.Context(), func(cells []cell) error {

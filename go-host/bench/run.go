@@ -30,9 +30,10 @@ type cell struct {
 // session is what one run of this program measures.
 type session struct {
 	plan
-	names    []string // of contenders
-	profiles string   // folder, or ""
-	progress io.Writer
+	names    []string            // of contenders
+	profiles string              // folder, or ""
+	progress io.Writer           // of what is being measured, each over the last
+	steps    io.Writer           // a line for each part
 	keep     func(results) error // is given what there is so far, from time to time
 }
 
@@ -55,6 +56,7 @@ func (s *session) run(ctx context.Context) (results, error) {
 		return r, err
 	}
 	fmt.Fprint(s.progress, "idle")
+	fmt.Fprintf(s.steps, "idle for %v\n", s.Idle)
 	r.Idle, err = idleInChild(ctx, s.Idle)
 	fmt.Fprint(s.progress, clearLine)
 	return r, err
@@ -64,6 +66,7 @@ func (s *session) run(ctx context.Context) (results, error) {
 func (s *session) calls(ctx context.Context, take func([]cell) error) error {
 	for _, callers := range s.callerCounts() {
 		cells := s.cells(callers)
+		fmt.Fprintf(s.steps, "%d callers: %d contenders and works, %d rounds\n", callers, len(cells), s.Rounds)
 		err := s.measure(ctx, cells, callers)
 		cells = slices.DeleteFunc(cells, func(c cell) bool { return len(c.Rounds) == 0 })
 		if err := errors.Join(err, take(cells)); err != nil {

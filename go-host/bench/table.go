@@ -34,18 +34,27 @@ func printCells(t io.Writer, cells []cell) {
 			if group := groupOf(c); group != name {
 				continue
 			} else if group != last {
-				fmt.Fprintf(t, "\n%s\tcalls/s\tp50 us\tp99 us\tp99.9\tGo us\tNode us\tallocs\tGo MB\tNode MB\t\n", group)
+				fmt.Fprintf(t, "\n%s\tcalls/s\trootbridge's\tp50 us\tp99 us\tp99.9\tGo us\tNode us\tallocs\tGo MB\tNode MB\t\n", group)
 				last = group
 			}
 			m := func(get func(figures) float64) float64 { return median(c.Rounds, get) }
-			fmt.Fprintf(t, "%s\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t\n", c.Contender,
-				m(func(f figures) float64 { return f.Rate }), m(func(f figures) float64 { return f.P50 }),
+			fmt.Fprintf(t, "%s\t%.0f\t%s\t%.1f\t%.1f\t%.1f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t\n", c.Contender,
+				m(rateOf), advantage(cells, c), m(func(f figures) float64 { return f.P50 }),
 				m(func(f figures) float64 { return f.P99 }), m(func(f figures) float64 { return f.P999 }),
 				m(func(f figures) float64 { return f.GoCPU }), m(func(f figures) float64 { return f.NodeCPU }),
 				m(func(f figures) float64 { return f.Allocs }), m(func(f figures) float64 { return float64(f.GoPeak) / 1e6 }),
 				m(func(f figures) float64 { return float64(f.NodePeak) / 1e6 }))
 		}
 	}
+}
+
+// advantage is how many times a contender's calls Rootbridge makes, where both were measured.
+func advantage(cells []cell, c cell) string {
+	own := roundsOf(cells, ownName, c.Work, c.Callers)
+	if c.Contender == ownName || len(own) == 0 || len(own) != len(c.Rounds) {
+		return ""
+	}
+	return fmt.Sprintf("%.2f x", medianShare(own, c.Rounds, rateOf))
 }
 
 func cellGroups(cells []cell) []string {

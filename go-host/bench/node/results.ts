@@ -30,6 +30,8 @@ export interface Machine {
   time: string;
   /** In bytes. */
   memory?: number;
+  /** Of this repository, with a + for changes. */
+  revision?: string;
   /** Of what contenders are made, by name. */
   versions?: Record<string, string>;
 }
@@ -89,6 +91,14 @@ export function median(values: readonly number[]): number {
 /** The median of one figure over the rounds; NaN for a cell that was not measured. */
 export function typical(cell: Cell | undefined, figure: keyof Figures): number {
   return median(cell?.rounds.map((round) => round[figure]) ?? []);
+}
+
+/**
+ * The least of one figure over the rounds, for memory: what a process has needed for another work before it may keep. NaN for a
+ * cell that was not measured.
+ */
+export function least(cell: Cell | undefined, figure: keyof Figures): number {
+  return cell ? Math.min(...cell.rounds.map((round) => round[figure])) : Number.NaN;
 }
 
 /** One contender's figure beside another's, and if need be another work's. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Goal, goalsOf, isReached } from "./goals.ts";
-import { type Cell, type Machine, median, type Results, typical } from "./results.ts";
+import { type Goal, goalsOf, isReached, roundsReached } from "./goals.ts";
+import { type Cell, least, type Machine, median, type Results, typical } from "./results.ts";
 
 /** Of rows of `Results.anew`. */
 const MARK = "•";
@@ -21,9 +21,10 @@ function machineText(results: Results): string {
 }
 
 function runText({ machine, plan }: Results): string {
-  const { time, cpu, cores, memory, kernel, go, node } = machine;
+  const { time, cpu, cores, memory, kernel, go, node, revision } = machine;
   const size = memory === undefined ? [] : [`${significant(memory / 1e9)} GB of memory`];
-  const parts = [cpu, `${cores} cores`, ...size, kernel, go, `Node ${node}`];
+  const code = revision ? [`revision ${revision}`] : [];
+  const parts = [cpu, `${cores} cores`, ...size, kernel, go, `Node ${node}`, ...code];
   return `${time.slice(0, 10)}: ${parts.join(", ")}; medians of ${plan.rounds} rounds of ${plan.duration / 1e9} s.`;
 }
 
@@ -64,8 +65,12 @@ function bound({ least, most, unit = "times" }: Goal): string {
   return most === undefined ? "" : `at most ${most} ${unit}`;
 }
 
-function amount({ value, unit = "times" }: Goal): string {
-  return Number.isNaN(value) ? "not measured" : `${significant(value)} ${unit}`;
+/** Of one more digit where fewer would look like its bound. */
+function amount({ value, unit = "times", least, most }: Goal): string {
+  if (Number.isNaN(value)) return "not measured";
+  const short = Number(value.toPrecision(3));
+  const isClose = short !== value && (short === least || short === most);
+  return `${isClose ? value.toPrecision(4) : significant(value)} ${unit}`;
 }
 
 function spread({ rounds = [], anew }: Goal): string {
@@ -73,8 +78,12 @@ function spread({ rounds = [], anew }: Goal): string {
   return `${significant(Math.min(...rounds))} to ${significant(Math.max(...rounds))}${anew ? ` ${MARK}` : ""}`;
 }
 
+/** That of the middle, and how many of the rounds are as good. */
 function verdict(goal: Goal): string {
-  return { true: "✓", false: "✗", undefined: "" }[String(isReached(goal))] ?? "";
+  const reached = isReached(goal);
+  if (reached === undefined) return "";
+  const { length = 0 } = goal.rounds ?? [];
+  return `${reached ? "✓" : "✗"}${length > 0 ? ` ${roundsReached(goal)} of ${length}` : ""}`;
 }
 
 function coldTable({ cold }: Results): string {
@@ -120,7 +129,7 @@ function cellRow(cell: Cell): string[] {
     ),
     significant(median(cell.rounds.map(({ goCPU, nodeCPU }) => goCPU + nodeCPU))),
     significant(typical(cell, "allocs")),
-    ...(["goPeak", "nodePeak"] as const).map((f) => (typical(cell, f) / 1e6).toFixed(0)),
+    ...(["goPeak", "nodePeak"] as const).map((f) => (least(cell, f) / 1e6).toFixed(0)),
   ];
 }
 
