@@ -154,6 +154,13 @@ test("a loss of one work with one number of callers shows in what is the worst o
 
 test("a loss of what is not of calls shows in its goal, and in no other", () => {
   const { cold, idle } = REACHED;
+  const slowStart = (name: string) => ({
+    ...REACHED,
+    cold: cold.map(({ contender, millis }) => ({
+      contender,
+      millis: contender === name ? millis.map((ms) => ms * 10) : millis,
+    })),
+  });
   const allocations = (contender: string, work: string) =>
     worse("allocs", (cell) => cell.contender === contender && cell.work === work);
   const losses = {
@@ -169,13 +176,10 @@ test("a loss of what is not of calls shows in its goal, and in no other", () => 
       "rootbridge-8-workers",
       "echo-100B",
     ),
-    "a worker from exec until it is ready, of an empty node from exec to its end": {
-      ...REACHED,
-      cold: cold.map(({ contender, millis }) => ({
-        contender,
-        millis: contender === "a worker, ready" ? millis.map((ms) => ms * 10) : millis,
-      })),
-    },
+    "a worker from exec until it is ready, of an empty node from exec to its end":
+      slowStart("a worker, ready"),
+    "from Start until a worker is ready, of an empty node from exec to its end":
+      slowStart("rootbridge, ready"),
     "the host's memory beyond Go's own, with 16 callers": {
       ...REACHED,
       idle: { ...idle, goMemory: idle.goMemory * 10 },

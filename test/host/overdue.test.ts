@@ -108,8 +108,11 @@ describe("an overdue call", { concurrency: true }, () => {
     const host = await startHost(t, { concurrency: 4, killGrace: 2_000, drainTimeout: 200 });
     const pid = await host.call<number>("pid");
     const never = () =>
-      failure(host.call("never", undefined, { timeout: 20 }), "deadline_exceeded");
-    await Promise.all([never(), never()]);
+      failure(host.call("never", undefined, { timeout: 1_000 }), "deadline_exceeded");
+    const overdue = Promise.all([never(), never()]);
+    // One that expires before it is sent holds no place.
+    await until(() => host.stats().workers[0]?.calls === 3, "both are on their way");
+    await overdue;
     while ((await host.call("pid")) === pid); // no call fails meanwhile
     await until(() => host.stats().draining === 0, "the old worker has ended");
     assert.equal(isAlive(pid), false);
