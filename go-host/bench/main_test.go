@@ -16,9 +16,9 @@ import (
 func TestAChoiceOfWhichNothingWouldBeMeasuredIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]runCommand{
-		`--contenders: expected patterns for rootbridge, rootbridge-waits`: {Contenders: []string{"rootbridge", "rotbridge"}},
-		`expected --rounds and --duration not to be negative, got -3 and 0s`:          {Rounds: -3},
-		`expected --rounds and --duration not to be negative, got 0 and -1s`:          {Duration: -time.Second},
+		`--contenders: expected patterns for rootbridge, rootbridge-waits`:   {Contenders: []string{"rootbridge", "rotbridge"}},
+		`expected --rounds and --duration not to be negative, got -3 and 0s`: {Rounds: -3},
+		`expected --rounds and --duration not to be negative, got 0 and -1s`: {Duration: -time.Second},
 		`got "echo-100b"`: {Works: []string{"echo-100b"}},
 		`--callers: expected numbers of [1 16 64 256], got 2`: {Callers: []int{2}},
 		`choose others, or --full, which has more of them`:    {Works: []string{"echo-1MiB"}, Callers: []int{1}},
