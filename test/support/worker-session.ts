@@ -1,7 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { decodeValue, loadMsgpack } from "../../protocol/codec.ts";
 import { Encoding } from "../../protocol/frame.ts";
 import { testEnvironment } from "./cli.ts";
@@ -18,6 +17,7 @@ import {
   Splitter,
   valueDiffers,
 } from "./vectors.ts";
+import { WORKER } from "./worker-process.ts";
 
 /** A script that plays a host, or a shell, against a real worker. */
 export interface WorkerSession extends Case {
@@ -44,8 +44,6 @@ interface Peer {
   signal(name: NodeJS.Signals): void;
 }
 
-const program = fileURLToPath(new URL("../../go-host/internal/process/start.cjs", import.meta.url));
-
 /** The text of a session's module. */
 export function sourceOf({ source = "" }: WorkerSession): string {
   return typeof source === "string" ? source : source.join("\n");
@@ -56,9 +54,9 @@ export function sourceOf({ source = "" }: WorkerSession): string {
  * worker can't move out of the way of user code: a shell hands them over where it expects the protocol then.
  */
 export function workerCommand(...file: readonly string[]): readonly string[] {
-  if (process.platform === "win32") return [testNode, program, ...file];
+  if (process.platform === "win32") return [testNode, WORKER, ...file];
   const script = 'ROOTBRIDGE_FDS=3,4 exec "$@" 3<&0 4>&1 0</dev/null 1>&2';
-  return ["/bin/sh", "-c", script, "sh", testNode, program, ...file];
+  return ["/bin/sh", "-c", script, "sh", testNode, WORKER, ...file];
 }
 
 /**
