@@ -24,14 +24,14 @@ type expectation struct {
 // loops; its share of processor time is steadier. Allocations are the same on each machine, but for what a garbage collection takes
 // out of pools.
 var expectations = []expectation{
-	{"echo-100B", 1, "rootbridge", "bare-json", 0.5, 1.6, 5},
-	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.5, 1.9, 5},
-	{"echo-100B", 64, "rootbridge", "bare-json", 0.5, 1.8, 5},
-	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.5, 1.8, 5},
-	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.45, 1.9, 8},
-	{"echo-2KB", 64, "rootbridge", "bare-json", 0.7, 1.3, 117},
-	{"bytes-2KB", 64, "rootbridge", "bare", 0.3, 3, 3.5},
-	{"bytes-1MiB", 64, "rootbridge", "bare", 0.25, 3.6, 20},
+	{"echo-100B", 1, "rootbridge", "bare-json", 0.5, 1.6, 4},
+	{"echo-100B", 1, "rootbridge-waits", "bare-json", 0.5, 1.9, 4},
+	{"echo-100B", 64, "rootbridge", "bare-json", 0.5, 1.8, 4},
+	{"echo-100B", 64, "rootbridge-waits", "bare-json", 0.5, 1.8, 4},
+	{"echo-100B", 64, "rootbridge-traced", "bare-json", 0.45, 1.9, 7},
+	{"echo-2KB", 64, "rootbridge", "bare-json", 0.7, 1.3, 115},
+	{"bytes-2KB", 64, "rootbridge", "bare", 0.3, 3, 2.5},
+	{"bytes-1MiB", 64, "rootbridge", "bare", 0.25, 3.6, 10},
 }
 
 // guard fails when Rootbridge has become slow.

@@ -17,6 +17,9 @@ const (
 	maxRounds = 16
 	// uncopied is the size in bytes from which a payload is written by a system call of its own and not gathered.
 	uncopied = 64 << 10
+	// headsRoom is what the heads of loans gather in while others are written, in bytes, and leastRoom fits most heads.
+	headsRoom = 4 << 10
+	leastRoom = 256
 	// keptBuffer is the largest gather buffer kept for the next round, in bytes.
 	keptBuffer = 1 << 20
 )
@@ -90,7 +93,7 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 func (o *outbox) lendAndUnlock(payload *loan) *loan {
 	if o.flushing {
 		o.large = append(o.large, turn{frames: o.gathered}, turn{loan: payload})
-		o.gathered = nil
+		o.gathered = roomBehind(o.gathered)
 		o.mu.Unlock()
 		return payload
 	}
@@ -101,6 +104,14 @@ func (o *outbox) lendAndUnlock(payload *loan) *loan {
 	o.mu.Unlock()
 	o.flush(head)
 	return payload
+}
+
+// roomBehind is where more may gather while frames wait: the rest of their memory, or new memory for the heads of many loans.
+func roomBehind(frames []byte) []byte {
+	if room := frames[len(frames):]; cap(room) >= leastRoom {
+		return room
+	}
+	return make([]byte, 0, headsRoom)
 }
 
 // flush writes what is next, then whatever has gathered, until nothing is left, the pipe is full, or it has done enough.

@@ -14,9 +14,11 @@ const (
 )
 
 var (
-	// An array costs no allocation when it is given back, as a slice does.
+	// An array costs no allocation when it is given back, as a slice's header does.
 	small  = sync.Pool{New: func() any { return new([smallSize]byte) }}
 	larger [9]sync.Pool // of *[]byte, by classOf
+	// headers points to none: they are of buffers in use, and kept so that these cost no allocation either.
+	headers = sync.Pool{New: func() any { return new([]byte) }}
 )
 
 // newPayload returns room for n bytes, which hold anything.
@@ -29,7 +31,10 @@ func newPayload(n int) []byte {
 	}
 	class := classOf(n)
 	if buffer, ok := larger[class].Get().(*[]byte); ok {
-		return (*buffer)[:n]
+		payload := (*buffer)[:n]
+		*buffer = nil
+		headers.Put(buffer)
+		return payload
 	}
 	return make([]byte, n, smallSize<<class)
 }
@@ -53,7 +58,8 @@ func Recycle(payload []byte) {
 	case size == smallSize:
 		small.Put((*[smallSize]byte)(payload[:smallSize]))
 	case size > smallSize && size <= largestSize:
-		payload = payload[:size]
-		larger[classOf(size)].Put(&payload)
+		header := headers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
+		*header = payload[:size]
+		larger[classOf(size)].Put(header)
 	}
 }
