@@ -143,7 +143,7 @@ bench-full: bench-build ## the same at length, about 50 minutes, and make docs/b
 	@$(MAKE) --no-print-directory bench-report
 
 .PHONY: bench-goals
-bench-goals: bench-build ## what has goals for its calls, each round in processes of its own, about 30 minutes, and the goals of docs/benchmarks.md
+bench-goals: bench-build ## what has goals for its calls, each round in processes of its own, about 35 minutes, and the goals of docs/benchmarks.md
 	@cd $(BENCH) && $(DEV) build/bench --goals --out ../../docs/benchmarks/goals.json
 	@$(MAKE) --no-print-directory bench-report
 

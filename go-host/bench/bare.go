@@ -54,7 +54,7 @@ const apart = 64 << 10
 
 // startLoop starts a loop that asks for answers for up to poll before it waits for the system.
 func startLoop(ctx context.Context, file string, callers int, poll time.Duration) (*loop, error) {
-	n, err := startNode(ctx, file)
+	n, err := startNode(ctx, nil, file)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,6 @@ var makers = []maker{
 	{"rootbridge-sonic", startRootbridge(withSonic), typedOnly, false},
 	{"rootbridge-msgpack", startRootbridge(withMsgPack), typedOnly, true},
 	{"rootbridge-2-workers", startRootbridge(withWorkers(2)), all, true},
-	{"rootbridge-2-workers-wait", startRootbridge(twoThatWait), echoOnly, false},
 	{"rootbridge-4-workers", startRootbridge(withWorkers(4)), scales, false},
 	{"rootbridge-8-workers", startRootbridge(withWorkers(8)), scales, false},
 	{"bare", startBare("bare.cjs"), bytesOnly, true},

@@ -37,7 +37,7 @@ func main() {
 
 type runCommand struct {
 	Full       bool          `xor:"plan" help:"Everything, for about 50 minutes, in place of five minutes."`
-	Goals      bool          `xor:"plan" help:"What has goals for its calls, for about 30 minutes, each round in processes of its own."`
+	Goals      bool          `xor:"plan" help:"What has goals for its calls, for about 35 minutes, each round in processes of its own."`
 	Contenders []string      `help:"Only these (patterns)."`
 	Works      []string      `help:"Only these (patterns)."`
 	Callers    []int         `help:"Only these numbers of callers."`

@@ -38,7 +38,7 @@ type ndAnswer struct {
 
 func startNDJSON(library library) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, _ int) (contender, error) {
-		n, err := startNode(ctx, "ndjson.cjs")
+		n, err := startNode(ctx, nil, "ndjson.cjs")
 		if err != nil {
 			return nil, err
 		}

@@ -20,8 +20,8 @@ type node struct {
 	folder string   // of its socket, or ""
 }
 
-// startNode starts Node as the contenders other than Rootbridge use it.
-func startNode(ctx context.Context, file string, args ...string) (*node, error) {
+// startNode starts Node as the contenders other than Rootbridge use it. env is added to this process's.
+func startNode(ctx context.Context, env []string, file string, args ...string) (*node, error) {
 	theirIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -35,12 +35,17 @@ func startNode(ctx context.Context, file string, args ...string) (*node, error) 
 	growPipe(in)
 	growPipe(out)
 	cmd := exec.CommandContext(ctx, "node", append([]string{built(file)}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirIn, theirOut, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
 	return &node{cmd, in, out, ""}, nil
 }
+
+// codeCache has Node keep what V8 has compiled until the next start, which spares grpc's a seventh of it. The small files of the
+// others would not start sooner.
+var codeCache = []string{"NODE_COMPILE_CACHE=" + filepath.Join("build", "compile-cache")}
 
 // startServer starts a server on a unix socket and waits until it listens.
 func startServer(ctx context.Context, file string) (*node, string, error) {
@@ -49,7 +54,7 @@ func startServer(ctx context.Context, file string) (*node, string, error) {
 		return nil, "", err
 	}
 	socket := filepath.Join(folder, "socket")
-	n, err := startNode(ctx, file, socket)
+	n, err := startNode(ctx, codeCache, file, socket)
 	if err != nil {
 		return nil, "", errors.Join(err, os.RemoveAll(folder))
 	}

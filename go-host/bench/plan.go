@@ -19,11 +19,12 @@ type plan struct {
 	contenders map[int][]string // by the number of callers; all where there is no list
 }
 
-// goalWorks have goals (node/goals.ts) for how many calls they make, by the number of callers.
+// goalWorks have goals (node/goals.ts) for their rates or latencies, by the number of callers.
 var goalWorks = map[int][]string{
-	1:  {"echo-100B", "echo-2KB"},
-	16: {"echo-1MiB"},
-	64: {"echo-100B", "echo-2KB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
+	1:   {"echo-100B", "echo-2KB"},
+	16:  {"echo-100B", "echo-2KB", "echo-1MiB"},
+	64:  {"echo-100B", "echo-2KB", "blob-64KiB", "bytes-100B", "bytes-2KB", "bytes-1MiB", "passed-2KB"},
+	256: {"echo-100B", "echo-2KB"},
 }
 
 // callerCounts are in the order in which they are measured.
@@ -59,19 +60,22 @@ func quick() plan {
 	}}
 }
 
-// goals takes about 30 minutes: processes of a contender differ by more than its rounds, so each round has processes of its own.
+// goals takes about 35 minutes: processes of a contender differ by more than its rounds, so each round has processes of its own.
 func goals() plan {
 	return plan{
 		Rounds: 10, Anew: true, Duration: 500 * time.Millisecond,
-		Works: map[int][]string{1: slices.Clone(goalWorks[1]), 16: slices.Clone(goalWorks[16]), 64: slices.Clone(goalWorks[64])},
+		Works: map[int][]string{
+			1: slices.Clone(goalWorks[1]), 16: slices.Clone(goalWorks[16]), 64: slices.Clone(goalWorks[64]), 256: slices.Clone(goalWorks[256]),
+		},
 		contenders: map[int][]string{
-			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls"},
-			16: {"rootbridge", "rootbridge-msgpack"},
+			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls", "ndjson", "node-http", "grpc"},
+			16: {"rootbridge", "rootbridge-msgpack", "ndjson", "node-http", "grpc"},
 			64: {
 				"rootbridge", "rootbridge-waits", "rootbridge-traced", "rootbridge-fresh", "rootbridge-sonic", "rootbridge-msgpack",
 				"bare", "bare-call", "bare-json", "bare-json-steps", "bare-json-traced", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
 				"node-http", "node-http-v1", "node-http-sonic", "grpc", "grpc-v1", "grpc-sonic",
 			},
+			256: {"rootbridge", "ndjson", "node-http", "grpc"},
 		},
 	}
 }

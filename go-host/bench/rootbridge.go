@@ -79,8 +79,6 @@ func withWorkers(n int) func(*rootbridge.Options) {
 	return func(o *rootbridge.Options) { o.Workers = n }
 }
 
-func twoThatWait(o *rootbridge.Options) { o.Workers, o.BusyPoll = 2, -1 }
-
 func withSonic(o *rootbridge.Options) {
 	o.JSON = rootbridge.JSONLibrary{Marshal: sonicJSON.Marshal, Unmarshal: sonicJSON.Unmarshal}
 }

@@ -112,11 +112,7 @@ function peerGoals(results: Results): Goal[] {
 }
 
 function latencyGoals(results: Results): Goal[] {
-  return [
-    ...HOSTS.flatMap((host) => singleWorkerLatencies(results, host)),
-    twoWorkers(results, "rootbridge-2-workers", ""),
-    twoWorkers(results, "rootbridge-2-workers-wait", ", without polling"),
-  ];
+  return [...HOSTS.flatMap((host) => singleWorkerLatencies(results, host)), twoWorkers(results)];
 }
 
 function singleWorkerLatencies(results: Results, host: (typeof HOSTS)[number]): Goal[] {
@@ -129,10 +125,12 @@ function singleWorkerLatencies(results: Results, host: (typeof HOSTS)[number]): 
 }
 
 /** As many workers as processors, of which Go needs one. */
-function twoWorkers(results: Results, host: string, note: string): Goal {
-  const all = [16, 64].map((n): Comparison => ["p99", host, "ndjson", "echo-100B", n]);
+function twoWorkers(results: Results): Goal {
+  const all = [16, 64].map(
+    (n): Comparison => ["p99", "rootbridge-2-workers", "ndjson", "echo-100B", n],
+  );
   return {
-    what: `echo-100B, 16 and 64 callers, two workers${note}: p99 of ndjson's one, the worst`,
+    what: "echo-100B, 16 and 64 callers, two workers: p99 of ndjson's one, the worst",
     ...worst(results, all),
   };
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// yieldFrom is the number of waiting calls from which the writer lets other callers run before it writes, so that one
-	// write takes their frames along. Below it the wait costs more than the write.
+	// yieldFrom is the number of waiting calls, of all workers, from which the writer lets other callers run before it writes,
+	// so that one write takes their frames along. Below it the wait costs more than the write.
 	yieldFrom = 32
 	// maxRounds bounds how many writes a caller does for others before a goroutine takes over.
 	maxRounds = 16
@@ -81,11 +81,16 @@ func (o *outbox) writeAndUnlock(header frame.Header, meta, payload []byte, waiti
 	o.flushing = true
 	o.gathered = append(o.gathered, payload...)
 	o.mu.Unlock()
-	if waiting >= yieldFrom {
+	if isBusy(waiting) {
 		runtime.Gosched()
 	}
 	o.flush(o.next())
 	return nil
+}
+
+// isBusy tells whether others are likely to have more for this writer. Workers with calls have about as many each.
+func isBusy(waiting int) bool {
+	return waiting > 1 && waiting*int(working.Load()) >= yieldFrom
 }
 
 // lendAndUnlock does not copy the payload, whose head is gathered, among others: to make room for many of them again and again
