@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -28,22 +31,13 @@ var (
 	packages = []string{"@grpc/grpc-js", "ajv", "handlebars"}
 )
 
-// revision is what the build has noted; "" where it has noted nothing, as for a part of the repository.
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+// revision is "" where git can't tell, as in an archive of the sources.
+func revision(ctx context.Context) string {
+	text, err := exec.CommandContext(ctx, "git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+").Output()
+	if err != nil {
 		return ""
 	}
-	settings := map[string]string{}
-	for _, setting := range info.Settings {
-		settings[setting.Key] = setting.Value
-	}
-	short := settings["vcs.revision"]
-	short = short[:min(12, len(short))]
-	if settings["vcs.modified"] == "true" {
-		short += "+"
-	}
-	return short
+	return strings.TrimSpace(string(text))
 }
 
 func versions() (map[string]string, error) {

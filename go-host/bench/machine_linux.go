@@ -22,7 +22,7 @@ func thisMachine(ctx context.Context) (machine, error) {
 	}
 	m := machine{
 		Cores: runtime.NumCPU(), Kernel: "Linux " + strings.TrimSpace(string(kernel)), Go: runtime.Version(),
-		Node: strings.TrimSpace(string(node)), Revision: revision(), Time: time.Now().UTC().Truncate(time.Second),
+		Node: strings.TrimSpace(string(node)), Revision: revision(ctx), Time: time.Now().UTC().Truncate(time.Second),
 	}
 	files, err := procfs.NewDefaultFS()
 	if err != nil {
