@@ -53,8 +53,8 @@ func (p plan) choose(callers []int, names []string) error {
 // quick takes about five minutes.
 func quick() plan {
 	return plan{Rounds: 3, Duration: 100 * time.Millisecond, Cold: 5, Idle: 5 * time.Second, Works: map[int][]string{
-		1:   {"echo-100B", "echo-2KB", "bytes-100B"},
-		16:  {"echo-2KB", "echo-1MiB", "validate", "render", "heavy"},
+		1:   {"echo-100B", "echo-2KB", "echo-1MiB", "bytes-100B"},
+		16:  {"echo-2KB", "validate", "render", "heavy"},
 		64:  slices.Clone(goalWorks[64]),
 		256: {"echo-100B"},
 	}}
