@@ -168,10 +168,10 @@ test("a loss of what is not of calls shows in its goal, and in no other", () => 
       "goCPU",
       ({ work }) => work === "passed-2KB",
     ),
-    "bytes-100B, into memory that the caller uses again: Go allocations per call beyond the bare loop's":
-      allocations("rootbridge", "bytes-100B"),
-    "echo-100B: Go allocations per call beyond those of the bare loop with the same library":
-      allocations("rootbridge", "echo-100B"),
+    "100 B, 2 KB and 1 MiB of bytes, 64 callers, into memory that the caller uses again: Go allocations per call beyond the bare loop's, the most":
+      allocations("rootbridge", "bytes-1MiB"),
+    "echo-100B, echo-2KB and blob-64KiB, 64 callers: Go allocations per call beyond those of the bare loop with the same library, the most":
+      allocations("rootbridge", "echo-2KB"),
     "echo-100B: Go allocations per call with 8 workers beyond those with one": allocations(
       "rootbridge-8-workers",
       "echo-100B",
