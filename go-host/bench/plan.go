@@ -45,7 +45,7 @@ func (p plan) choose(callers []int, names []string) error {
 			delete(p.Works, n)
 			continue
 		}
-		p.Works[n] = slices.DeleteFunc(p.Works[n], func(name string) bool { return !slices.Contains(names, name) })
+		p.Works[n] = slices.DeleteFunc(slices.Clone(p.Works[n]), func(name string) bool { return !slices.Contains(names, name) })
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func quick() plan {
 	return plan{Rounds: 3, Duration: 100 * time.Millisecond, Cold: 5, Idle: 5 * time.Second, Works: map[int][]string{
 		1:   {"echo-100B", "echo-2KB", "echo-1MiB", "bytes-100B"},
 		16:  {"echo-2KB", "validate", "render", "heavy"},
-		64:  slices.Clone(goalWorks[64]),
+		64:  goalWorks[64],
 		256: {"echo-100B"},
 	}}
 }
@@ -64,9 +64,7 @@ func quick() plan {
 func goals() plan {
 	return plan{
 		Rounds: 10, Anew: true, Duration: 500 * time.Millisecond,
-		Works: map[int][]string{
-			1: slices.Clone(goalWorks[1]), 16: slices.Clone(goalWorks[16]), 64: slices.Clone(goalWorks[64]), 256: slices.Clone(goalWorks[256]),
-		},
+		Works: maps.Clone(goalWorks),
 		contenders: map[int][]string{
 			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls", "ndjson", "node-http", "grpc"},
 			16: {"rootbridge", "rootbridge-msgpack", "ndjson", "node-http", "grpc"},
@@ -91,6 +89,6 @@ func full() plan {
 	}
 	return plan{
 		Rounds: 5, Duration: 500 * time.Millisecond, Cold: 20, Idle: 30 * time.Second,
-		Works: map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: slices.Clone(all), 64: light, 256: slices.Clone(light)},
+		Works: map[int][]string{1: all, 4: {"echo-100B", "echo-2KB"}, 16: all, 64: light, 256: light},
 	}
 }

@@ -465,7 +465,8 @@ func (c *Conn) takeLocked(call *Call) {
 	c.stopLastingLocked(call)
 }
 
-// working counts the connections of this process with calls that somebody waits for: their workers may need a processor each.
+// working counts the connections of this process with calls that somebody waits for: their workers may need a processor each,
+// and their callers are those whom a writer lets run.
 var working atomic.Int32
 
 func (c *Conn) startWaitingLocked() {
