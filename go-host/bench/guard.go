@@ -56,23 +56,23 @@ func guard(ctx context.Context, progress io.Writer) error {
 func (e expectation) check(cells []cell, out io.Writer) error {
 	own, other := roundsOf(cells, e.contender, e.work, e.callers), roundsOf(cells, e.loop, e.work, e.callers)
 	if len(own) == 0 || len(own) != len(other) {
-		return fmt.Errorf("%s, %d callers: expected as many rounds of %s as of %s, got %d and %d", e.work, e.callers, e.contender, e.loop, len(own), len(other))
+		return fmt.Errorf("%s, %s: expected as many rounds of %s as of %s, got %d and %d", e.work, callersText(e.callers), e.contender, e.loop, len(own), len(other))
 	}
 	share, cpu, allocs := medianShare(own, other, rateOf), medianShare(own, other, cpuOf), median(own, allocsOf)
-	fmt.Fprintf(out, "%s, %d callers: %s makes %.2f times the calls of %s, at least %.2f are expected, each with %.2f times the processor time, at most %.2f; %.1f allocations, at most %.1f\n",
-		e.work, e.callers, e.contender, share, e.loop, e.least, cpu, e.mostCPU, allocs, e.mostAllocs)
+	fmt.Fprintf(out, "%s, %s: %s makes %.2f times the calls of %s, at least %.2f are expected, each with %.2f times the processor time, at most %.2f; %.1f allocations, at most %.1f\n",
+		e.work, callersText(e.callers), e.contender, share, e.loop, e.least, cpu, e.mostCPU, allocs, e.mostAllocs)
 	var errs []error
 	if !(share >= e.least) {
-		errs = append(errs, fmt.Errorf("%s has become slow at %s with %d callers: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
-			e.contender, e.work, e.callers, e.least, e.loop, share))
+		errs = append(errs, fmt.Errorf("%s has become slow at %s with %s: expected at least %.2f times the calls of %s, got %.2f; see docs/performance.md for how to profile it",
+			e.contender, e.work, callersText(e.callers), e.least, e.loop, share))
 	}
 	if !(cpu <= e.mostCPU) {
-		errs = append(errs, fmt.Errorf("%s takes more time at %s with %d callers: expected at most %.2f times the processor time of a call of %s, got %.2f; see docs/performance.md for how to profile it",
-			e.contender, e.work, e.callers, e.mostCPU, e.loop, cpu))
+		errs = append(errs, fmt.Errorf("%s takes more time at %s with %s: expected at most %.2f times the processor time of a call of %s, got %.2f; see docs/performance.md for how to profile it",
+			e.contender, e.work, callersText(e.callers), e.mostCPU, e.loop, cpu))
 	}
 	if !(allocs <= e.mostAllocs) {
-		errs = append(errs, fmt.Errorf("%s allocates more at %s with %d callers: expected at most %.1f allocations in Go for a call, got %.1f",
-			e.contender, e.work, e.callers, e.mostAllocs, allocs))
+		errs = append(errs, fmt.Errorf("%s allocates more at %s with %s: expected at most %.1f allocations in Go for a call, got %.1f",
+			e.contender, e.work, callersText(e.callers), e.mostAllocs, allocs))
 	}
 	return errors.Join(errs...)
 }

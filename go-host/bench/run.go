@@ -66,7 +66,7 @@ func (s *session) run(ctx context.Context) (results, error) {
 func (s *session) calls(ctx context.Context, take func([]cell) error) error {
 	for _, callers := range s.callerCounts() {
 		cells := s.cells(callers)
-		fmt.Fprintf(s.steps, "%d callers: %d contenders and works, %d rounds\n", callers, len(cells), s.Rounds)
+		fmt.Fprintf(s.steps, "%s: %d contenders and works, %d rounds\n", callersText(callers), len(cells), s.Rounds)
 		err := s.measure(ctx, cells, callers)
 		cells = slices.DeleteFunc(cells, func(c cell) bool { return len(c.Rounds) == 0 })
 		if err := errors.Join(err, take(cells)); err != nil {
@@ -128,7 +128,7 @@ func (s *session) round(round int, children map[string]*child, cells []cell, cal
 			}
 			f, err := children[c.Contender].measure(task{name, s.Duration})
 			if err != nil {
-				return fmt.Errorf("%s, %s, %d callers: %w", c.Contender, name, callers, err)
+				return fmt.Errorf("%s, %s, %s: %w", c.Contender, name, callersText(callers), err)
 			}
 			c.Rounds = append(c.Rounds, f)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 )
 
@@ -67,7 +68,14 @@ func cellGroups(cells []cell) []string {
 	return groups
 }
 
-func groupOf(c cell) string { return fmt.Sprintf("%s, %d callers", c.Work, c.Callers) }
+func groupOf(c cell) string { return c.Work + ", " + callersText(c.Callers) }
+
+func callersText(n int) string {
+	if n == 1 {
+		return "1 caller"
+	}
+	return strconv.Itoa(n) + " callers"
+}
 
 func median(rounds []figures, get func(figures) float64) float64 {
 	values := make([]float64, len(rounds))
