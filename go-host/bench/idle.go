@@ -36,7 +36,7 @@ func idleInChild(ctx context.Context, duration time.Duration) (idle, error) {
 
 func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
 	const callers = 16
-	before, err := usageOf(nil)
+	before, err := usageUntil(nil)
 	if err != nil {
 		return idle{}, err
 	}
@@ -45,7 +45,7 @@ func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
 		return idle{}, err
 	}
 	defer func() { _ = c.Close() }()
-	ready, err := usageOf(c.PIDs())
+	ready, err := usageUntil(c.PIDs())
 	if err != nil {
 		return idle{}, err
 	}
@@ -54,12 +54,12 @@ func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
 		return idle{}, err
 	}
 	time.Sleep(time.Second) // what work leaves to be done
-	start, err := usageOf(c.PIDs())
+	start, err := usageFrom(c.PIDs())
 	if err != nil {
 		return idle{}, err
 	}
 	time.Sleep(duration)
-	end, err := usageOf(c.PIDs())
+	end, err := usageUntil(c.PIDs())
 	share := func(d time.Duration) float64 { return d.Seconds() / duration.Seconds() }
 	found.GoCPU, found.NodeCPU, found.NodeMemory = share(end.goCPU-start.goCPU), share(end.nodeCPU-start.nodeCPU), end.nodePeak
 	return found, err

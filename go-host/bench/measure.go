@@ -33,10 +33,11 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 2) // to 1 %, in 30 KB: they are in the memory that is measured
 	}
 	debug.FreeOSMemory() // what the work before has left
-	if err := resetPeaks(c.PIDs()); err != nil {
+	pids := c.PIDs()
+	if err := resetPeaks(pids); err != nil {
 		return figures{}, err
 	}
-	before, err := usageOf(c.PIDs())
+	before, err := usageFrom(pids)
 	if err != nil {
 		return figures{}, err
 	}
@@ -47,7 +48,7 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 		return figures{}, err
 	}
 	took := time.Since(start)
-	after, err := usageOf(c.PIDs())
+	after, err := usageUntil(pids)
 	if err != nil {
 		return figures{}, err
 	}

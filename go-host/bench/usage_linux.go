@@ -11,6 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// usageFrom is for where a measurement begins. What this process has used is read last, and by usageUntil first, so that what
+// reading costs is not measured. It has no peak of this process.
+func usageFrom(pids []int) (usage, error) {
+	u, err := usageOf(pids)
+	u.allocs = allocations()
+	u.goCPU = timeOf(rusage(unix.RUSAGE_SELF))
+	return u, err
+}
+
+// usageUntil is for where a measurement ends.
+func usageUntil(pids []int) (usage, error) {
+	cpu := timeOf(rusage(unix.RUSAGE_SELF))
+	allocs := allocations()
+	_, peak, err := processUsage(os.Getpid())
+	if err != nil {
+		return usage{}, err
+	}
+	u, err := usageOf(pids)
+	u.goCPU, u.allocs, u.goPeak = cpu, allocs, peak
+	return u, err
+}
+
+// usageOf is what the processes with these ids have used.
 func usageOf(pids []int) (usage, error) {
 	var u usage
 	for _, pid := range pids {
@@ -21,18 +44,18 @@ func usageOf(pids []int) (usage, error) {
 		u.nodeCPU += cpu
 		u.nodePeak += peak
 	}
-	ended, own := rusage(unix.RUSAGE_CHILDREN), rusage(unix.RUSAGE_SELF)
+	ended := rusage(unix.RUSAGE_CHILDREN)
 	u.nodeCPU += timeOf(ended)
-	u.goCPU = timeOf(own)
 	if len(pids) == 0 {
 		u.nodePeak = uint64(ended.Maxrss) << 10 // of the largest that has ended
 	}
+	return u, nil
+}
+
+func allocations() uint64 {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	u.allocs = memory.Mallocs
-	var err error
-	_, u.goPeak, err = processUsage(os.Getpid())
-	return u, err
+	return memory.Mallocs
 }
 
 // resetPeaks has the peaks of memory begin anew; see proc_pid_clear_refs(5).
