@@ -86,6 +86,9 @@ func (c *runCommand) prepare() error {
 	if c.Out == "" {
 		return nil
 	}
+	if info, err := os.Stat(c.Out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("--out: expected the name of a file, new or to be replaced, got %s, which is none", c.Out)
+	}
 	file, err := os.OpenFile(c.partial(), os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // to be read by all, as the figures; what is in it stays until there is something new
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)

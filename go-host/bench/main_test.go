@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,26 @@ func TestWhatWasMeasuredBeforeAFailureIsKept(t *testing.T) {
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a part is taken for the whole: %v", err)
+	}
+}
+
+func TestWhatNoFileCanReplaceIsRefusedBeforeAnythingIsMeasured(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	socket := filepath.Join(folder, "socket")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for _, out := range []string{folder, socket} {
+		c := runCommand{Works: []string{"validate"}, Contenders: []string{"goja"}, Rounds: 1, Duration: time.Millisecond, Calls: true, Out: out}
+		if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "--out: expected the name of a file") {
+			t.Errorf("%s: got %v", out, err)
+		}
+		if _, err := os.Stat(out + ".partial"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it was measured: %v", err)
+		}
 	}
 }
 
