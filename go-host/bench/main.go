@@ -57,8 +57,12 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	results, err := s.run(ctx)
-	printTables(os.Stdout, results)
-	if err := errors.Join(err, c.save(results)); err != nil || c.Out == "" {
+	return errors.Join(c.finish(results, err), printTables(os.Stdout, results))
+}
+
+// finish saves what was measured until err, under its own name where that is nil.
+func (c *runCommand) finish(r results, err error) error {
+	if err := errors.Join(err, c.save(r)); err != nil || c.Out == "" {
 		return err
 	}
 	return os.Rename(c.partial(), c.Out)

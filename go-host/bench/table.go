@@ -5,13 +5,21 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
-// printTables shows medians.
-func printTables(w io.Writer, r results) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer t.Flush()
+func printTables(w io.Writer, r results) error {
+	if _, err := io.WriteString(w, tables(r)); err != nil {
+		return fmt.Errorf("expected to print the figures: %w; with --out they are kept in a file", err)
+	}
+	return nil
+}
+
+// tables show medians.
+func tables(r results) string {
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	printCells(t, r.Cells)
 	if r.Plan.Cold > 0 {
 		fmt.Fprint(t, "\ncold start\tms\tleast\tmost\t\n")
@@ -25,6 +33,8 @@ func printTables(w io.Writer, r results) {
 		fmt.Fprintf(t, "\nidle for %.0f s after %d calls: Go %.3f %% and Node %.3f %% of a core; Go %.1f MB, %.1f before the host started; Node %.1f MB, %.1f when it was ready\n",
 			i.Seconds, i.Calls, i.GoCPU*100, i.NodeCPU*100, float64(i.GoMemory)/1e6, float64(i.GoBefore)/1e6, float64(i.NodeMemory)/1e6, float64(i.NodeReady)/1e6)
 	}
+	_ = t.Flush() // memory takes all
+	return text.String()
 }
 
 // printCells has a line for each.
