@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -101,7 +102,7 @@ type child struct {
 }
 
 func startChild(ctx context.Context, name string, callers int, profiles string) (*child, error) {
-	cmd := exec.CommandContext(ctx, os.Args[0], "contend", name, "--callers", strconv.Itoa(callers), "--profile", profiles)
+	cmd := command(ctx, os.Args[0], "contend", name, "--callers", strconv.Itoa(callers), "--profile", profiles)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -111,13 +112,21 @@ func startChild(ctx context.Context, name string, callers int, profiles string) 
 	if err != nil {
 		return nil, err
 	}
-	cmd.Cancel, cmd.WaitDelay = in.Close, 10*time.Second // so that it removes what it has made
+	interrupted(cmd)
 	return &child{cmd, in, json.NewDecoder(bufio.NewReader(out))}, cmd.Start()
 }
 
-// interrupted has a child end as by Ctrl-C, so that it removes what it has made.
+// command is a process that only this one interrupts: one that a terminal's Ctrl-C reached as well would be an error before
+// this one knows why.
+func command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = ownGroup()
+	return cmd
+}
+
+// interrupted has a child end as this process, so that it removes what it has made.
 func interrupted(cmd *exec.Cmd) {
-	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 10*time.Second
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGTERM) }, 10*time.Second
 }
 
 func (c *child) measure(t task) (figures, error) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -84,6 +83,7 @@ func (s *session) coldStarts(ctx context.Context) ([]coldStart, error) {
 		}
 	}
 	fmt.Fprintf(s.steps, "%d starts of each\n", s.Cold)
+	defer fmt.Fprint(s.progress, clearLine)
 	for round := range s.Cold + 1 {
 		fmt.Fprintf(s.progress, "\rcold starts, round %d of %d", round, s.Cold)
 		for _, i := range rand.Perm(len(starts)) {
@@ -96,20 +96,19 @@ func (s *session) coldStarts(ctx context.Context) ([]coldStart, error) {
 			}
 		}
 	}
-	_, err := io.WriteString(s.progress, clearLine)
-	return starts, err
+	return starts, nil
 }
 
 func coldOnce(ctx context.Context, name string) (float64, error) {
 	if script, ok := nodeScripts[name]; ok {
 		start := time.Now()
-		err := exec.CommandContext(ctx, "node", "-e", script).Run()
+		err := command(ctx, "node", "-e", script).Run()
 		return millis(time.Since(start)), err
 	}
 	if name == loneWorker {
 		return startWorker(ctx)
 	}
-	cmd := exec.CommandContext(ctx, os.Args[0], "cold", name)
+	cmd := command(ctx, os.Args[0], "cold", name)
 	cmd.Env = append(os.Environ(), variantVariable+"="+trivial)
 	cmd.Stderr = os.Stderr
 	interrupted(cmd)
@@ -132,7 +131,7 @@ func startWorker(ctx context.Context) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, "node", append(args, filepath.Join("build", trivial, "work.cjs"))...)
+	cmd := command(ctx, "node", append(args, filepath.Join("build", trivial, "work.cjs"))...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return 0, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"time"
 )
 
@@ -22,7 +21,7 @@ type idle struct {
 
 // idleInChild measures in a process that has done nothing else.
 func idleInChild(ctx context.Context, duration time.Duration) (idle, error) {
-	cmd := exec.CommandContext(ctx, os.Args[0], "idle", duration.String())
+	cmd := command(ctx, os.Args[0], "idle", duration.String())
 	cmd.Stderr = os.Stderr
 	interrupted(cmd)
 	text, err := cmd.Output()
@@ -53,16 +52,29 @@ func measureIdle(ctx context.Context, duration time.Duration) (idle, error) {
 	if err := found.work(ctx, c, callers); err != nil {
 		return idle{}, err
 	}
-	time.Sleep(time.Second) // what work leaves to be done
+	if err := pause(ctx, time.Second); err != nil { // what work leaves to be done
+		return idle{}, err
+	}
 	start, err := usageFrom(c.PIDs())
 	if err != nil {
 		return idle{}, err
 	}
-	time.Sleep(duration)
+	if err := pause(ctx, duration); err != nil {
+		return idle{}, err
+	}
 	end, err := usageUntil(c.PIDs())
 	share := func(d time.Duration) float64 { return d.Seconds() / duration.Seconds() }
 	found.GoCPU, found.NodeCPU, found.NodeMemory = share(end.goCPU-start.goCPU), share(end.nodeCPU-start.nodeCPU), end.nodePeak
 	return found, err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // work makes calls of all kinds.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -33,7 +32,7 @@ var (
 
 // revision is "" where git can't tell, as in an archive of the sources.
 func revision(ctx context.Context) string {
-	text, err := exec.CommandContext(ctx, "git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+").Output()
+	text, err := command(ctx, "git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+").Output()
 	if err != nil {
 		return ""
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 )
 
 func thisMachine(ctx context.Context) (machine, error) {
-	node, err := exec.CommandContext(ctx, "node", "--version").Output()
+	node, err := command(ctx, "node", "--version").Output()
 	if err != nil {
 		return machine{}, err
 	}

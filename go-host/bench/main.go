@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -27,12 +25,15 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx := interruptible()
 	var c commands
 	parsed := kong.Parse(&c, kong.Description("Compares Rootbridge with other ways to have JavaScript run.\n\nExample: bench --works 'echo-*' --callers 64"),
 		kong.BindTo(ctx, (*context.Context)(nil)))
-	parsed.FatalIfErrorf(parsed.Run())
+	err := parsed.Run()
+	if ctx.Err() != nil && parsed.Selected().Hidden {
+		os.Exit(1) // the process that has started this one says why
+	}
+	parsed.FatalIfErrorf(err)
 }
 
 type runCommand struct {
@@ -57,19 +58,27 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	results, err := s.run(ctx)
-	return errors.Join(c.finish(results, err), printTables(os.Stdout, results))
+	return errors.Join(c.finish(results, interruptionOr(ctx, err)), printTables(os.Stdout, results))
 }
 
 // finish saves what was measured until err, under its own name where that is nil.
 func (c *runCommand) finish(r results, err error) error {
-	if err := errors.Join(err, c.save(r)); err != nil || c.Out == "" {
+	failure := c.save(r)
+	switch {
+	case failure != nil || c.Out == "":
+		return errors.Join(err, failure)
+	case err == nil:
+		return os.Rename(c.partial(), c.Out)
+	case len(r.Cells) == 0:
 		return err
+	default:
+		return fmt.Errorf("%w; what was measured until then is in %s", err, c.partial())
 	}
-	return os.Rename(c.partial(), c.Out)
 }
 
+// save leaves the file of an earlier run as it is until there is something new.
 func (c *runCommand) save(r results) error {
-	if c.Out == "" {
+	if c.Out == "" || len(r.Cells) == 0 {
 		return nil
 	}
 	text, err := json.MarshalIndent(r, "", " ")
@@ -97,7 +106,11 @@ func (c *runCommand) prepare() error {
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	return file.Close()
+	info, err := file.Stat()
+	if err := errors.Join(err, file.Close()); err != nil || info.Size() > 0 {
+		return err
+	}
+	return os.Remove(c.partial())
 }
 
 // session refuses a choice of which nothing would be measured.
@@ -208,7 +221,9 @@ func (c *idleCommand) Run(ctx context.Context) error {
 
 type guardCommand struct{}
 
-func (guardCommand) Run(ctx context.Context) error { return guard(ctx, progress()) }
+func (guardCommand) Run(ctx context.Context) error {
+	return interruptionOr(ctx, guard(ctx, progress()))
+}
 
 // progress is for people who wait: a log has no use for it.
 func progress() io.Writer {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -126,6 +128,87 @@ func TestWhatNoFileCanReplaceIsRefusedBeforeAnythingIsMeasured(t *testing.T) {
 			t.Errorf("it was measured: %v", err)
 		}
 	}
+}
+
+func TestAnInterruptedRunSaysWhereItsFiguresAre(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "results.json")
+	c := runCommand{Works: []string{"validate"}, Contenders: []string{"goja"}, Duration: time.Millisecond, Calls: true, Out: out}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s, err := c.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := s.keep
+	s.keep = func(r results) error {
+		if len(r.Cells) > 0 {
+			cancel(&interruption{})
+		}
+		return keep(r)
+	}
+	s.Works[64] = []string{"validate"}
+	r, err := s.run(ctx)
+	err = c.finish(r, interruptionOr(ctx, err))
+	if want := "interrupted; what was measured until then is in " + out + ".partial"; err == nil || err.Error() != want {
+		t.Errorf("got %v, expected %s", err, want)
+	}
+}
+
+func TestFiguresThatComeWhileAllEndAreNotKept(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &session{plan: plan{Works: map[int][]string{1: {"check"}}}, progress: io.Discard}
+	cells := []cell{{Contender: "goja", Work: "check", Callers: 1}}
+	goja := &child{in: struct {
+		io.Writer
+		io.Closer
+	}{io.Discard, nil}, answers: json.NewDecoder(strings.NewReader(`{"calls":1}`))}
+	err := s.round(ctx, 0, map[string]*child{"goja": goja}, cells, 1)
+	if !errors.Is(err, context.Canceled) || len(cells[0].Rounds) > 0 {
+		t.Errorf("got %v and %v", cells[0].Rounds, err)
+	}
+}
+
+func TestARunThatWasInterruptedAtOnceLeavesTheFiguresOfAnother(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&interruption{})
+	out := filepath.Join(t.TempDir(), "results.json")
+	c := runCommand{Calls: true, Out: out}
+	for _, text := range []string{"", "figures"} {
+		if text != "" {
+			if err := os.WriteFile(out+".partial", []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Run(ctx); err == nil || err.Error() != "interrupted" {
+			t.Errorf("got %v", err)
+		}
+		if got, err := os.ReadFile(out + ".partial"); string(got) != text || (err == nil) != (text != "") {
+			t.Errorf("got %s and %v, expected %q", got, err, text)
+		}
+	}
+}
+
+func TestAnInterruptedGuardTellsThatAlone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&interruption{})
+	if err := (guardCommand{}).Run(ctx); err == nil || err.Error() != "interrupted" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnInterruptionEndsAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := pause(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestPatternsChooseWorksAndContenders(t *testing.T) {

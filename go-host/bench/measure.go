@@ -33,6 +33,7 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 2) // to 1 %, in 30 KB: they are in the memory that is measured
 	}
 	debug.FreeOSMemory() // what the work before has left
+	defer context.AfterFunc(ctx, func() { m.over.Store(true); m.late.Store(true) })()
 	pids := c.PIDs()
 	if err := resetPeaks(pids); err != nil {
 		return figures{}, err
@@ -83,7 +84,7 @@ func (m *measurement) run(ctx context.Context, callers int) error {
 			return err
 		}
 	}
-	return nil
+	return ctx.Err() // what was ended by it are no figures
 }
 
 func (m *measurement) repeat(ctx context.Context, caller int) error {

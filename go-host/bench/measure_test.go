@@ -127,6 +127,26 @@ func TestACallThatFailsEndsTheMeasurementWithItsError(t *testing.T) {
 	})
 }
 
+func TestAnInterruptedMeasurementEndsAtOnceAndHasNoFigures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, err := workOf("bytes-100B")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		c := &fake{call: func(int) error { time.Sleep(3 * time.Millisecond); return nil }} // which takes no notice
+		if f, err := measure(ctx, c, w, 2, time.Hour); !errors.Is(err, context.DeadlineExceeded) || f != (figures{}) {
+			t.Errorf("got %+v and %v, expected an error alone", f, err)
+		}
+		if took := time.Since(start); took != 12*time.Millisecond {
+			t.Errorf("it ended after %v, expected the end of the calls under way", took)
+		}
+	})
+}
+
 // liar gives one caller another last byte.
 type liar struct{ fake }
 

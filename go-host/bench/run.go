@@ -64,6 +64,7 @@ func (s *session) run(ctx context.Context) (results, error) {
 
 // calls measures all cells, and tells take of them: of all that have as many callers, or of what there is when it fails.
 func (s *session) calls(ctx context.Context, take func([]cell) error) error {
+	defer fmt.Fprint(s.progress, clearLine)
 	for _, callers := range s.callerCounts() {
 		cells := s.cells(callers)
 		fmt.Fprintf(s.steps, "%s: %d contenders and works, %d rounds\n", callersText(callers), len(cells), s.Rounds)
@@ -73,7 +74,6 @@ func (s *session) calls(ctx context.Context, take func([]cell) error) error {
 			return err
 		}
 	}
-	fmt.Fprint(s.progress, clearLine)
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (s *session) rounds(ctx context.Context, first, number int, cells []cell, c
 		children[c.Contender] = started
 	}
 	for round := first; round < first+number; round++ {
-		if err := s.round(round, children, cells, callers); err != nil {
+		if err := s.round(ctx, round, children, cells, callers); err != nil {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (s *session) rounds(ctx context.Context, first, number int, cells []cell, c
 }
 
 // round measures each cell once.
-func (s *session) round(round int, children map[string]*child, cells []cell, callers int) error {
+func (s *session) round(ctx context.Context, round int, children map[string]*child, cells []cell, callers int) error {
 	for _, name := range s.Works[callers] {
 		fmt.Fprintf(s.progress, "\r%3d callers, round %d of %d, %-12s", callers, round+1, s.Rounds, name)
 		for _, i := range rand.Perm(len(cells)) {
@@ -127,7 +127,7 @@ func (s *session) round(round int, children map[string]*child, cells []cell, cal
 				continue
 			}
 			f, err := children[c.Contender].measure(task{name, s.Duration})
-			if err != nil {
+			if err := errors.Join(err, ctx.Err()); err != nil { // while all of them end figures are no good
 				return fmt.Errorf("%s, %s, %s: %w", c.Contender, name, callersText(callers), err)
 			}
 			c.Rounds = append(c.Rounds, f)

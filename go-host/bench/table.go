@@ -21,7 +21,7 @@ func tables(r results) string {
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	printCells(t, r.Cells)
-	if r.Plan.Cold > 0 {
+	if r.Plan.Cold > 0 && len(r.Cold) > 0 {
 		fmt.Fprint(t, "\ncold start\tms\tleast\tmost\t\n")
 	}
 	for _, c := range r.Cold {
