@@ -130,6 +130,9 @@ func (c *runCommand) session() (*session, error) {
 	if err := p.choose(c.Callers, chosenWorks); err != nil {
 		return nil, err
 	}
+	if !slices.Contains(contenders, ownName) {
+		p.Idle = 0 // it is Rootbridge's
+	}
 	s := &session{p, contenders, c.Profile, progress(), steps(), c.save}
 	for _, callers := range p.callerCounts() {
 		if len(s.cells(callers)) > 0 {

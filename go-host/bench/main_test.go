@@ -33,6 +33,17 @@ func TestAChoiceOfWhichNothingWouldBeMeasuredIsRefused(t *testing.T) {
 	}
 }
 
+func TestIdlingIsMeasuredWithRootbridgeOnly(t *testing.T) {
+	t.Parallel()
+	for contenders, want := range map[string]time.Duration{"": quick().Idle, "rootbridge": quick().Idle, "rootbridge-waits": 0, "node-http": 0} {
+		c := runCommand{Contenders: strings.Fields(contenders)}
+		s, err := c.session()
+		if err != nil || s.Idle != want {
+			t.Errorf("contenders %q: got %v and %v, expected %v", contenders, s.Idle, err, want)
+		}
+	}
+}
+
 func TestWhatHasGoalsIsMeasuredByTheContendersThatHaveThem(t *testing.T) {
 	t.Parallel()
 	c := runCommand{Goals: true}
