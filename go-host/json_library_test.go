@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +67,38 @@ func TestWhatAnotherJSONLibraryFailsWithIsTheCallsError(t *testing.T) {
 		if err := host.Call(t.Context(), "echo", in, &out); rootbridge.CodeOf(err) != code || !errors.Is(err, failure) {
 			t.Errorf("%s: got %v", in, err)
 		}
+	}
+}
+
+// told knows whether a result was null: encoding/json tells a type's own method of it.
+type told struct{ null bool }
+
+func (v *told) UnmarshalJSON(text []byte) error {
+	v.null = string(text) == "null"
+	return nil
+}
+
+func TestANullClearsTheVariableAndThenGetsToTheJSONLibrary(t *testing.T) {
+	t.Parallel()
+	var found []string
+	looking := rootbridge.JSONLibrary{Marshal: json.Marshal, Unmarshal: func(text []byte, value any) error {
+		found = append(found, fmt.Sprintf("%s for %v", text, reflect.ValueOf(value).Elem()))
+		return json.Unmarshal(text, value)
+	}}
+	for _, library := range []rootbridge.JSONLibrary{{}, looking} {
+		host := rootbridgetest.Start(t, `export const nul = () => null; export const nothing = () => {};`, onTestNode, func(o *rootbridge.Options) { o.JSON = library })
+		for _, method := range []string{"nul", "nothing"} {
+			number := 7
+			if err := host.Call(t.Context(), method, nil, &number); err != nil || number != 0 {
+				t.Errorf("%s: got %d, %v", method, number, err)
+			}
+			if !call[told](t, host, method, nil).null {
+				t.Errorf("%s: the type's own method was not told", method)
+			}
+		}
+	}
+	if want := []string{"null for 0", "null for {false}", "null for 0", "null for {false}"}; !slices.Equal(found, want) {
+		t.Errorf("the library got %q, want %q", found, want)
 	}
 }
 

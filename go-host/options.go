@@ -180,7 +180,8 @@ const (
 )
 
 // JSONLibrary is another JSON library: both of its functions, or neither. What they make of Go's values is theirs; text that
-// is not UTF-8 or nested too deeply, and null for a variable, never get to Unmarshal. It may keep references to the text.
+// is not UTF-8 or nested too deeply never gets to Unmarshal. null, which undefined is too, does once the variable has its zero
+// value, for types whose own UnmarshalJSON is told of it. Unmarshal may keep references to the text.
 type JSONLibrary struct {
 	Marshal   func(value any) ([]byte, error)
 	Unmarshal func(text []byte, value any) error
