@@ -131,6 +131,16 @@ func TestNodeIsFoundOnThePathOrTheErrorSaysWhereItWasSought(t *testing.T) {
 	expectCode(t, err, rootbridge.CodeBootFailed, "PATH", "/nodejs/bin/node", "Options.Node")
 }
 
+func TestOptionsThatNegativeTurnsOffSayWhatTheyTake(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]rootbridge.Options{
+		"expected Options.BusyPoll to be at most 1ms, or negative for none, got 2ms":     {Source: busy, BusyPoll: 2 * time.Millisecond},
+		"expected Options.MinWorkers to be at most 1024, or negative for none, got 2000": {Source: busy, MinWorkers: 2000},
+	} {
+		expectCode(t, startErr(t, o), rootbridge.CodeInvalidArgument, want)
+	}
+}
+
 func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]rootbridge.Options{
@@ -143,7 +153,6 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"Options.Codec":                {Source: busy, Codec: "xml"},
 		"Options.Convention":           {Source: busy, Convention: "swapped"},
 		"Options.KillGrace":            {Source: busy, KillGrace: -time.Second},
-		"Options.BusyPoll":             {Source: busy, BusyPoll: 2 * time.Millisecond},
 		"Options.Env[1]":               {Source: busy, Env: []string{"A=1", "s3cret"}},
 	} {
 		e := startErr(t, o)

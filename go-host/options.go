@@ -280,14 +280,14 @@ func (o Options) check() error {
 		checkRange("QueueTimeout", o.QueueTimeout, 0, 1<<62),
 		checkRange("KillGrace", o.KillGrace, 0, 1<<62),
 		checkRange("DrainTimeout", o.DrainTimeout, 0, 1<<62),
-		checkRange("MinWorkers", o.MinWorkers, -1<<31, 1024),
+		checkMost("MinWorkers", o.MinWorkers, 1024),
 		checkRange("MaxDraining", o.MaxDraining, 0, 1<<16),
 		checkRange("MaxCalls", o.MaxCalls, 0, math.MaxInt),
 		checkRange("MaxLifetime", o.MaxLifetime, 0, 1<<62),
 		checkRange("MaxIdleTime", o.MaxIdleTime, 0, 1<<62),
 		checkMaxHeap(o.MaxHeap),
 		checkRange("MaxRSS", o.MaxRSS, 0, 1<<50),
-		checkRange("BusyPoll", o.BusyPoll, -1<<62, time.Millisecond),
+		checkMost("BusyPoll", o.BusyPoll, time.Millisecond),
 		checkRange("MaxInFlight", o.MaxInFlight, 0, math.MaxInt),
 		o.checkMaxPayload(),
 		o.checkInspect(),
@@ -312,6 +312,14 @@ func checkMaxHeap(bytes int64) error {
 func checkRange[T int | int64 | time.Duration](name string, value, least, most T) error {
 	if value < least || value > most {
 		return fmt.Errorf("expected Options.%s between %v and %v, got %v", name, least, most, value)
+	}
+	return nil
+}
+
+// checkMost is for options that may be negative.
+func checkMost[T int | time.Duration](name string, value, most T) error {
+	if value > most {
+		return fmt.Errorf("expected Options.%s to be at most %v, or negative for none, got %v", name, most, value)
 	}
 	return nil
 }
