@@ -30,22 +30,29 @@ var fast = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWith
 
 // isFastFor tells whether both decoders do the same with what out points to.
 func isFastFor(out any) bool {
-	t := reflect.TypeOf(out)
-	if t == nil || t.Kind() != reflect.Pointer {
+	v := reflect.ValueOf(out)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
 		return false
 	}
-	if known, ok := decodedAlike.Load(t); ok {
-		return known.(bool) //nolint:errcheck // the map holds nothing else
+	known, ok := jsonTargets.Load(v.Type())
+	if !ok {
+		t := v.Type().Elem()
+		known, _ = jsonTargets.LoadOrStore(v.Type(), jsonTarget{isDecodedAlike(t, map[reflect.Type]bool{}), holderOf(t)})
 	}
-	alike := isDecodedAlike(t, map[reflect.Type]bool{})
-	decodedAlike.Store(t, alike)
-	return alike
+	target := known.(jsonTarget) //nolint:errcheck // the map holds nothing else
+	return target.isAlike && (target.holds == nil || !target.holds(v.Elem()))
 }
 
-// decodedAlike is what isDecodedAlike has found: a bool for each reflect.Type.
-var decodedAlike sync.Map
+// jsonTarget is what is known of a type that results are decoded into.
+type jsonTarget struct {
+	isAlike bool   // both decoders do the same with it, but for what interfaces hold
+	holds   holder // nil if there are none
+}
 
-// isDecodedAlike looks at a type and all that it is made of. seen are those on the way.
+// jsonTargets are those that results were decoded into before, by the reflect.Type of a pointer to them.
+var jsonTargets sync.Map
+
+// isDecodedAlike looks at a type and all that it is made of, which leaves out what interfaces hold. seen are those on the way.
 func isDecodedAlike(t reflect.Type, seen map[reflect.Type]bool) bool {
 	switch {
 	case seen[t]:
@@ -83,11 +90,15 @@ func implements(t, i reflect.Type) bool { return t.Implements(i) || reflect.Poin
 func areDecodedAlike(fieldsOf reflect.Type, seen map[reflect.Type]bool) bool {
 	for i := range fieldsOf.NumField() {
 		field := fieldsOf.Field(i)
-		if !isPlainTag(field) || (field.IsExported() || field.Anonymous) && !isDecodedAlike(field.Type, seen) {
+		if !isPlainTag(field) || isDecoded(field) && !isDecodedAlike(field.Type, seen) {
 			return false
 		}
 	}
 	return true
+}
+
+func isDecoded(field reflect.StructField) bool {
+	return (field.IsExported() || field.Anonymous) && field.Tag.Get("json") != "-"
 }
 
 // isPlainTag leaves out names and options that mean something else to one of the decoders.

@@ -1,6 +1,7 @@
 package rootbridge
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -60,7 +61,22 @@ type (
 		Took time.Duration        `json:"took"`
 		Many map[string]time.Time `json:"many"`
 	}
-	jsonKeys struct {
+	jsonHeld struct {
+		jsonHolder
+
+		Any    any                    `json:"any"`
+		List   []any                  `json:"list"`
+		Array  [1]any                 `json:"array"`
+		Map    map[string]any         `json:"map"`
+		Ptr    **any                  `json:"ptr"`
+		Deep   []*jsonHeld            `json:"deep"`
+		Text   fmt.Stringer           `json:"text"`
+		Own    json.Unmarshaler       `json:"own"`
+		Hidden encoding.TextMarshaler `json:"-"`
+		Number json.Number            `json:"-"`
+	}
+	jsonHolder struct{ Held any }
+	jsonKeys   struct {
 		ID      int `json:"id"`
 		Id      int //nolint:revive // the same but for its case
 		UserID  int
@@ -69,8 +85,40 @@ type (
 	}
 )
 
-// jsonTargets are variables of every kind of type, empty and filled.
-func jsonTargets() []func() any {
+// jsonHeldVariables are variables with interfaces that hold what the two decoders take otherwise, in all places, and what they
+// decode anew.
+func jsonHeldVariables() []func() any {
+	number := func() *json.Number { n := json.Number("5"); return &n }
+	anything := func(v any) *any { return &v }
+	pointer := func(v any) **any { p := anything(v); return &p }
+	return []func() any{
+		func() any { return anything(&struct{ N json.Number }{}) }, func() any { return anything(number()) },
+		func() any { return anything(anything(number())) }, func() any { n := number(); return anything(&n) },
+		func() any { return anything((*json.Number)(nil)) }, func() any { return anything(struct{ N *json.Number }{number()}) },
+		func() any { return &[]any{number()} }, func() any { list := []any{number(), number()}[:0]; return &list },
+		func() any { return &map[string]any{"N": number()} }, func() any { return pointer(number()) },
+		func() any { return &[]*[1]any{{number()}} },
+		func() any { return &jsonHeld{Any: number()} }, func() any { return &jsonHeld{jsonHolder: jsonHolder{number()}} },
+		func() any { return &jsonHeld{List: []any{nil, number()}[:1]} }, func() any { return &jsonHeld{Array: [1]any{number()}} },
+		func() any { return &jsonHeld{Map: map[string]any{"N": number()}} }, func() any { return &jsonHeld{Ptr: pointer(number())} },
+		func() any { return &jsonHeld{Deep: []*jsonHeld{nil, {Deep: []*jsonHeld{{Any: number()}}}}} },
+		func() any { return &jsonHeld{Text: number()} }, func() any { return &jsonHeld{Text: json.Number("5")} },
+		func() any { return &jsonHeld{Own: new(json.RawMessage)} }, func() any { return &jsonHeld{Own: valueOwn{}} },
+		func() any { return &jsonHeld{Hidden: new(big.Int)} }, func() any { return new(jsonHeld) },
+		func() any { return new(json.Unmarshaler) }, func() any { var own json.Unmarshaler = valueOwn{}; return &own },
+	}
+}
+
+// valueOwn decodes itself without a pointer to it.
+type valueOwn map[string]int
+
+func (v valueOwn) UnmarshalJSON(text []byte) error {
+	v[string(text)]++
+	return nil
+}
+
+// jsonVariables are variables of every kind of type, empty and filled.
+func jsonVariables() []func() any {
 	text := "there"
 	filled := func() *jsonNested {
 		return &jsonNested{
@@ -78,7 +126,7 @@ func jsonTargets() []func() any {
 			Any: &jsonInner{1, 2}, List: []jsonScalars{{Int: 1, Text: "kept", Pointer: &text}, {Int: 2}}, Raw: json.RawMessage("[]"),
 		}
 	}
-	return []func() any{
+	return append(jsonHeldVariables(),
 		func() any { return new(any) },
 		func() any { var v any = &jsonInner{5, 6}; return &v },
 		func() any { var v any = map[string]any{"kept": 1.0}; return &v },
@@ -93,7 +141,7 @@ func jsonTargets() []func() any {
 		func() any { return new(jsonKeys) }, func() any { return new(time.Time) }, func() any { return new(time.Duration) },
 		func() any { return new([]jsonNested) }, func() any { return new(map[string]*jsonScalars) }, func() any { return new(json.RawMessage) },
 		func() any { return new(func()) }, func() any { return new(struct{ C chan int }) },
-	}
+	)
 }
 
 var jsonTexts = []string{
@@ -105,6 +153,8 @@ var jsonTexts = []string{
 	`{"1.5":2}`, `{"true":1}`, `{"7":8}`, `{"by_int":{"x":"y"}}`, `{"next":5}`, `{"list":{}}`, `{"maps":{"a":null}}`, `{"any":null,"next":null,"maps":null,"raw":null}`,
 	`{"time":"2026-11-26T10:00:00Z","took":1500,"big":123456789012345678901234567890,"addr":"192.0.2.1","number":12.50,"quoted":"7","Inline":{"X":1},"X":3,"a b":"odd"}`,
 	`{"time":"2026-11-26T10:00:00.5+01:00","by":{"192.0.2.1":1},"took":"1s","many":{"a":"2026-01-01T00:00:00Z"}}`, `{"time":"2026-11-26T9:00:00Z"}`, `{"time":"2026-11-26T10:00:00,5Z"}`, `{"number":"12"}`, `{"number":"x"}`, `{"number":true}`,
+	`{"n":"abc"}`, `{"any":"abc"}`, `{"list":["a","b"]}`, `{"array":["abc"]}`, `{"map":{"N":"abc"}}`, `{"ptr":"abc"}`, `{"text":"abc"}`, `{"own":"abc"}`, `{"Held":"abc"}`,
+	`{"deep":[null,{"deep":[{"any":"abc"}]}]}`, `{"deep":[{"any":{}},{"deep":[{"any":null}]}]}`, `{"any":12,"list":[1.5],"array":[null],"ptr":null,"text":5,"own":null,"Held":null}`, `[["abc"]]`, `[[1]]`,
 	`{"X":1,"y":2,"Z":3,"int":4,"text":"t"}`, `{"id":1,"ID":2,"Id":3,"iD":4,"userid":5,"user_id":6,"USERID":7,"straße":8,"STRASSE":9}`,
 	`{"a":1`, `{"a":1}x`, `[1,]`, ` [ 1 ] `, `{"a" : 01}`, `"2026-11-26T10:00:00Z"`, `1500`, `{"kept":null,"new":2}`, "{\"text\":\"a\tb\"}",
 }
@@ -125,7 +175,7 @@ func FuzzJSONIsDecodedAsEncodingJSONDoes(f *testing.F) {
 
 func sameAsEncodingJSON(t *testing.T, text string) {
 	t.Helper()
-	for _, target := range jsonTargets() {
+	for _, target := range jsonVariables() {
 		got, want := target(), target()
 		gotErr, wantErr := unmarshalJSON([]byte(text), got), json.Unmarshal([]byte(text), want)
 		if fmt.Sprintf("%T %v", gotErr, gotErr) != fmt.Sprintf("%T %v", wantErr, wantErr) {
@@ -139,9 +189,37 @@ func sameAsEncodingJSON(t *testing.T, text string) {
 
 func TestMostTypesAreDecodedFast(t *testing.T) {
 	t.Parallel()
-	for _, target := range []any{new(any), new(jsonScalars), new(jsonNested), new(jsonTimes), new(jsonEmbedded), new(map[string]any), new([]string), new(string)} {
+	for _, target := range []any{new(any), new(jsonScalars), new(jsonNested), new(jsonTimes), new(jsonEmbedded), new(jsonHeld), new(map[string]any), new([]string), new(string)} {
 		if !isFastFor(target) {
 			t.Errorf("%T is left to encoding/json", target)
 		}
 	}
+}
+
+func TestVariablesThatAreUsedAgainAreDecodedFastIfTheyPointToNoInterfaces(t *testing.T) {
+	t.Parallel()
+	var anything any = "text"
+	for _, target := range []any{
+		&anything, &map[string]any{"a": new(int)}, &[]jsonScalars{{Text: "a"}}, &[]map[string]any{{"a": 1}}, &jsonScalars{Pointer: new(string)},
+		&jsonHeld{Any: []any{1.5}, Map: map[string]any{"a": new(int)}, Hidden: new(big.Int)}, &[1]any{map[string]any{}},
+	} {
+		if !isFastFor(target) {
+			t.Errorf("%T is left to encoding/json", target)
+		}
+	}
+}
+
+func TestWhatAResultLeavesAloneMayBeWrittenMeanwhile(t *testing.T) {
+	t.Parallel()
+	shared, written := new(jsonHeld), make(chan struct{})
+	list := []any{nil, nil}
+	variable := jsonHeld{Deep: []*jsonHeld{shared}, Ptr: new(*any), List: list[:1]}
+	go func() {
+		shared.Any, list[1] = 1, 2
+		close(written)
+	}()
+	if err := unmarshalJSON([]byte(`{"any":true,"list":[3]}`), &variable); err != nil || variable.Any != true {
+		t.Errorf("got %v, %v", variable.Any, err)
+	}
+	<-written
 }
