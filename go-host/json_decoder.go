@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -69,7 +70,9 @@ func isDecodedAlike(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Map:
 		return isKeyDecodedAlike(t.Key(), seen) && isDecodedAlike(t.Elem(), seen)
 	case reflect.Struct:
-		return areDecodedAlike(t, seen)
+		return !isRefused(t) && areDecodedAlike(t, seen)
+	case reflect.Func, reflect.Chan, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return false // encoding/json takes null
 	default:
 		return true
 	}
@@ -95,6 +98,18 @@ func areDecodedAlike(fieldsOf reflect.Type, seen map[reflect.Type]bool) bool {
 		}
 	}
 	return true
+}
+
+// isRefused tells structs that encoding/json alone takes, as they are or because of names that differ in nothing but case. What
+// it has to decode after the other has tried is given twice to the types' own methods.
+func isRefused(t reflect.Type) bool {
+	fields := visibleFields(t)
+	for i, field := range fields {
+		if slices.ContainsFunc(fields[:i], func(other structField) bool { return strings.EqualFold(other.name, field.name) }) {
+			return true
+		}
+	}
+	return jsonv2.Unmarshal([]byte("{}"), reflect.New(t).Interface(), fast) != nil
 }
 
 func isDecoded(field reflect.StructField) bool {

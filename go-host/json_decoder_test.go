@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 type (
@@ -76,7 +78,22 @@ type (
 		Number json.Number            `json:"-"`
 	}
 	jsonHolder struct{ Held any }
-	jsonKeys   struct {
+	jsonTwins  struct {
+		First  int `json:"twin"`
+		Second int `json:"twin"` //nolint:govet // encoding/json takes it
+	}
+	jsonRivals struct {
+		jsonNever
+		jsonNeverEither
+	}
+	jsonNever          struct{ X int }
+	jsonNeverEither    struct{ Y int }
+	jsonCounted[T any] struct {
+		Calls jsonCalls `json:"calls"`
+		Rest  T         `json:"rest"`
+	}
+	jsonCalls int
+	jsonKeys  struct {
 		ID      int `json:"id"`
 		Id      int //nolint:revive // the same but for its case
 		UserID  int
@@ -107,6 +124,15 @@ func jsonHeldVariables() []func() any {
 		func() any { return &jsonHeld{Hidden: new(big.Int)} }, func() any { return new(jsonHeld) },
 		func() any { return new(json.Unmarshaler) }, func() any { var own json.Unmarshaler = valueOwn{}; return &own },
 	}
+}
+
+func (*jsonNever) UnmarshalJSON([]byte) error { panic("hidden by the one of jsonNeverEither") }
+
+func (*jsonNeverEither) UnmarshalJSON([]byte) error { panic("hidden by the one of jsonNever") }
+
+func (c *jsonCalls) UnmarshalJSON([]byte) error {
+	*c++
+	return nil
 }
 
 // valueOwn decodes itself without a pointer to it.
@@ -141,6 +167,7 @@ func jsonVariables() []func() any {
 		func() any { return new(jsonKeys) }, func() any { return new(time.Time) }, func() any { return new(time.Duration) },
 		func() any { return new([]jsonNested) }, func() any { return new(map[string]*jsonScalars) }, func() any { return new(json.RawMessage) },
 		func() any { return new(func()) }, func() any { return new(struct{ C chan int }) },
+		func() any { return new(jsonTwins) }, func() any { return new(jsonRivals) }, func() any { return new(map[string]complex64) },
 	)
 }
 
@@ -176,6 +203,9 @@ func FuzzJSONIsDecodedAsEncodingJSONDoes(f *testing.F) {
 func sameAsEncodingJSON(t *testing.T, text string) {
 	t.Helper()
 	for _, target := range jsonVariables() {
+		if v := target(); isFastFor(v) && jsonv2.Unmarshal([]byte(text), v, fast) != nil && json.Unmarshal([]byte(text), target()) == nil {
+			t.Errorf("%s into %T: encoding/json decodes it once more", text, v)
+		}
 		got, want := target(), target()
 		gotErr, wantErr := unmarshalJSON([]byte(text), got), json.Unmarshal([]byte(text), want)
 		if fmt.Sprintf("%T %v", gotErr, gotErr) != fmt.Sprintf("%T %v", wantErr, wantErr) {
@@ -184,6 +214,25 @@ func sameAsEncodingJSON(t *testing.T, text string) {
 		if wantErr == nil && !reflect.DeepEqual(got, want) {
 			t.Errorf("%s into %T:\ngot  %#v\nwant %#v", text, got, reflect.ValueOf(got).Elem(), reflect.ValueOf(want).Elem())
 		}
+	}
+}
+
+func TestATypesOwnMethodRunsOnceForAResult(t *testing.T) {
+	t.Parallel()
+	onceFor[jsonScalars](t, `{}`)
+	onceFor[jsonKeys](t, `{"ID":1}`)
+	onceFor[jsonTwins](t, `{"twin":1}`)
+	onceFor[jsonRivals](t, `{"X":1,"Y":2}`)
+	onceFor[struct{ F func() }](t, `{"F":null}`)
+	onceFor[map[string]chan int](t, `{"a":null}`)
+	onceFor[complex64](t, `null`)
+}
+
+func onceFor[T any](t *testing.T, rest string) {
+	t.Helper()
+	var result jsonCounted[T]
+	if err := unmarshalJSON([]byte(`{"calls":0,"rest":`+rest+`}`), &result); err != nil || result.Calls != 1 {
+		t.Errorf("%s into %T: the method ran %d times, error %v", rest, result.Rest, result.Calls, err)
 	}
 }
 
