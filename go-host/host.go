@@ -125,7 +125,8 @@ func (h *Host) abort() {
 // in may be anything that the codec encodes; []byte arrives as a Buffer, json.RawMessage is sent as it is, Args is a list
 // of arguments, and nil means no argument. An out of type *[]byte gets the result's bytes undecoded, whatever they are, in memory
 // of their own; *bytes.Buffer has them appended, so that its memory can be used again after Reset; *json.RawMessage gets JSON.
-// Encoded passes both on, and says in which codec they are.
+// Encoded passes both on, and says in which codec they are. A result that can't be decoded is an error; out may hold a part of it
+// then, and with the codec JSON an UnmarshalJSON or UnmarshalText of out's types may have run twice.
 //
 // The context's deadline and cancellation end the call for the caller at once; the function sees them as
 // currentCall().signal. method, trace id and traceparent have room for 16,000 bytes together.

@@ -228,6 +228,18 @@ func TestATypesOwnMethodRunsOnceForAResult(t *testing.T) {
 	onceFor[complex64](t, `null`)
 }
 
+func TestATypesOwnMethodRunsAtMostTwiceForAnError(t *testing.T) {
+	t.Parallel()
+	var result jsonCounted[int]
+	err := unmarshalJSON([]byte(`{"calls":0,"rest":"text"}`), &result)
+	if want := json.Unmarshal([]byte(`{"calls":0,"rest":"text"}`), new(jsonCounted[int])); want == nil || err == nil || err.Error() != want.Error() {
+		t.Errorf("got %v, want %v", err, want)
+	}
+	if result.Calls < 1 || result.Calls > 2 {
+		t.Errorf("the method ran %d times", result.Calls)
+	}
+}
+
 func onceFor[T any](t *testing.T, rest string) {
 	t.Helper()
 	var result jsonCounted[T]
