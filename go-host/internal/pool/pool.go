@@ -3,7 +3,6 @@
 package pool
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"sync"
@@ -36,8 +35,8 @@ type Pool[T any] struct {
 
 	mu      sync.Mutex
 	slots   []*Slot[T]
-	waiters list.List // of *waiter[T], in the order of their turns
-	broken  error     // why nobody should wait for a resource now, or nil
+	waiters queue[T]
+	broken  error // why nobody should wait for a resource now, or nil
 	closed  bool
 	users   int // of all slots, removed ones too
 	peak    int // of users and waiters, since TakePeak
@@ -51,14 +50,6 @@ type Slot[T any] struct {
 	users    int
 	paused   bool
 	draining bool
-}
-
-type waiter[T any] struct {
-	done chan struct{} // cap 1; delivers after slot or err is set
-	slot *Slot[T]
-	err  error
-
-	again bool // by AcquireAgain
 }
 
 // Stats is a snapshot of a pool.
@@ -86,7 +77,11 @@ const (
 )
 
 // New returns an empty pool.
-func New[T any](options Options) *Pool[T] { return &Pool[T]{options: options} }
+func New[T any](options Options) *Pool[T] {
+	p := &Pool[T]{options: options}
+	p.waiters.init()
+	return p
+}
 
 // Acquire returns the least loaded slot, waiting in the queue if all are full. It fails with ErrQueueFull at once, with
 // ErrQueueWait when it would still be waiting at the time until, with the error given to Break or Close, or with the
@@ -101,14 +96,14 @@ func (p *Pool[T]) AcquireAgain(ctx context.Context, until, deadline time.Time) (
 	return p.acquire(ctx, until, deadline, p.queueAgainLocked)
 }
 
-func (p *Pool[T]) acquire(ctx context.Context, until, deadline time.Time, queueLocked func() (*list.Element, error)) (*Slot[T], error) {
+func (p *Pool[T]) acquire(ctx context.Context, until, deadline time.Time, queueLocked func() (*waiter[T], error)) (*Slot[T], error) {
 	p.mu.Lock()
 	if slot := p.tryLocked(); slot != nil {
 		p.mu.Unlock()
 		return slot, nil
 	}
-	load := p.users + p.waiters.Len() + 1
-	element, err := queueLocked()
+	load := p.users + p.waiters.length + 1
+	w, err := queueLocked()
 	p.noteLoadLocked()
 	p.mu.Unlock()
 	if p.options.OnWait != nil {
@@ -117,7 +112,7 @@ func (p *Pool[T]) acquire(ctx context.Context, until, deadline time.Time, queueL
 	if err != nil {
 		return nil, err
 	}
-	return p.wait(ctx, until, deadline, element)
+	return p.wait(ctx, until, deadline, w)
 }
 
 // TryAcquire is Acquire for those who don't wait: it returns nil where they would have to, and tells nobody.
@@ -129,7 +124,7 @@ func (p *Pool[T]) TryAcquire() *Slot[T] {
 
 // tryLocked returns nil if there is no room, or others wait for it.
 func (p *Pool[T]) tryLocked() *Slot[T] {
-	if p.waiters.Len() > 0 || p.closed {
+	if p.waiters.length > 0 || p.closed {
 		return nil
 	}
 	slot := p.leastLoadedLocked()
@@ -140,29 +135,27 @@ func (p *Pool[T]) tryLocked() *Slot[T] {
 }
 
 // queueLastLocked makes the caller a waiter, if there may be one more.
-func (p *Pool[T]) queueLastLocked() (*list.Element, error) {
+func (p *Pool[T]) queueLastLocked() (*waiter[T], error) {
 	if err := p.refusalLocked(); err != nil {
 		return nil, err
 	}
-	if p.waiters.Len() >= p.options.QueueLimit {
+	if p.waiters.length >= p.options.QueueLimit {
 		return nil, ErrQueueFull
 	}
-	return p.waiters.PushBack(newWaiter[T]()), nil
+	w := newWaiter[T]()
+	p.waiters.insert(w, &p.waiters.end)
+	return w, nil
 }
 
 // queueAgainLocked makes the caller a waiter behind those who wait again, and before all others.
-func (p *Pool[T]) queueAgainLocked() (*list.Element, error) {
+func (p *Pool[T]) queueAgainLocked() (*waiter[T], error) {
 	if err := p.refusalLocked(); err != nil {
 		return nil, err
 	}
 	w := newWaiter[T]()
 	w.again = true
-	for e := p.waiters.Front(); e != nil; e = e.Next() {
-		if !waiterOf[T](e).again {
-			return p.waiters.InsertBefore(w, e), nil
-		}
-	}
-	return p.waiters.PushBack(w), nil
+	p.waiters.insert(w, p.waiters.firstNew())
+	return w, nil
 }
 
 func newWaiter[T any]() *waiter[T] { return &waiter[T]{done: make(chan struct{}, 1)} }
@@ -178,7 +171,7 @@ func (p *Pool[T]) useLocked(slot *Slot[T]) {
 
 // noteLoadLocked is called after each change of users, waiters or slots.
 func (p *Pool[T]) noteLoadLocked() {
-	waiting := p.waiters.Len()
+	waiting := p.waiters.length
 	p.peak = max(p.peak, p.users+waiting)
 	if isFull := p.isFullLocked(waiting); isFull != p.full.Load() {
 		p.full.Store(isFull)
@@ -197,7 +190,7 @@ func (p *Pool[T]) TakePeak() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	peak := p.peak
-	p.peak = p.users + p.waiters.Len()
+	p.peak = p.users + p.waiters.length
 	return peak
 }
 
@@ -228,8 +221,7 @@ func (p *Pool[T]) leastLoadedLocked() *Slot[T] {
 	return best
 }
 
-func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, element *list.Element) (*Slot[T], error) {
-	w := waiterOf[T](element)
+func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter[T]) (*Slot[T], error) {
 	reason := ErrQueueWait
 	if !deadline.IsZero() && deadline.Before(until) {
 		until, reason = deadline, context.DeadlineExceeded
@@ -244,7 +236,7 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, element *
 	case <-timer.C:
 	}
 	p.mu.Lock()
-	p.waiters.Remove(element)
+	p.waiters.remove(w)
 	p.noteLoadLocked()
 	slot := w.slot // granted while this caller was leaving
 	p.mu.Unlock()
@@ -266,7 +258,7 @@ func (p *Pool[T]) Release(slot *Slot[T]) {
 
 // grantLocked gives free room to waiters.
 func (p *Pool[T]) grantLocked() {
-	for p.waiters.Len() > 0 {
+	for p.waiters.length > 0 {
 		slot := p.leastLoadedLocked()
 		if slot == nil {
 			return
@@ -277,16 +269,11 @@ func (p *Pool[T]) grantLocked() {
 }
 
 func (p *Pool[T]) endFirstWaitLocked(slot *Slot[T], err error) {
-	first := p.waiters.Front()
-	w := waiterOf[T](first)
-	p.waiters.Remove(first)
+	w := p.waiters.first()
+	p.waiters.remove(w)
 	w.slot, w.err = slot, err
 	w.done <- struct{}{}
 	p.noteLoadLocked()
-}
-
-func waiterOf[T any](element *list.Element) *waiter[T] {
-	return element.Value.(*waiter[T]) //nolint:errcheck // the list holds nothing else
 }
 
 // NewSlot returns a slot for up to capacity users at a time, which is not in use yet.
@@ -385,7 +372,7 @@ func (p *Pool[T]) Close() {
 }
 
 func (p *Pool[T]) failWaitersLocked(err error) {
-	for p.waiters.Len() > 0 {
+	for p.waiters.length > 0 {
 		p.endFirstWaitLocked(nil, err)
 	}
 }
@@ -394,7 +381,7 @@ func (p *Pool[T]) failWaitersLocked(err error) {
 func (p *Pool[T]) Stats() Stats[T] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stats := Stats[T]{Slots: make([]SlotStats[T], len(p.slots)), Users: p.users, Queued: p.waiters.Len()}
+	stats := Stats[T]{Slots: make([]SlotStats[T], len(p.slots)), Users: p.users, Queued: p.waiters.length}
 	for i, slot := range p.slots {
 		stats.Slots[i] = SlotStats[T]{slot.Resource, slot.users, slot.state()}
 	}

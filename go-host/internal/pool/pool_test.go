@@ -57,6 +57,44 @@ func TestWaitersAreServedFirstInFirstOut(t *testing.T) {
 	})
 }
 
+func TestAWaiterThatLeavesLeavesTheOthersInTheirOrder(t *testing.T) {
+	t.Parallel()
+	for leaving := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			p := pool.New[int](options)
+			slot := pool.NewSlot(1, 1)
+			p.Add(slot)
+			acquire(t, p)
+			ctx, leave := context.WithCancel(t.Context())
+			var order []int
+			var done sync.WaitGroup
+			for i := range 3 {
+				done.Go(func() {
+					waits := t.Context()
+					if i == leaving {
+						waits = ctx
+					}
+					if slot, err := p.Acquire(waits, soon(), time.Time{}); err == nil {
+						order = append(order, i)
+						p.Release(slot)
+					}
+				})
+				synctest.Wait()
+			}
+			leave()
+			synctest.Wait()
+			if queued := p.Stats().Queued; queued != 2 {
+				t.Errorf("%d queued when one of three has left", queued)
+			}
+			p.Release(slot)
+			done.Wait()
+			if want := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == leaving }); !slices.Equal(order, want) {
+				t.Errorf("%d left, and the others were served in the order %v", leaving, order)
+			}
+		})
+	}
+}
+
 func TestOneBeyondTheQueueLimitIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
