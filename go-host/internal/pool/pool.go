@@ -32,6 +32,7 @@ type Options struct {
 type Pool[T any] struct {
 	options Options
 	full    atomic.Bool // the queue is; written under mu
+	spare   sync.Pool   // of *waiter[T]
 
 	mu      sync.Mutex
 	slots   []*Slot[T]
@@ -78,7 +79,7 @@ const (
 
 // New returns an empty pool.
 func New[T any](options Options) *Pool[T] {
-	p := &Pool[T]{options: options}
+	p := &Pool[T]{options: options, spare: sync.Pool{New: newWaiter[T]}}
 	p.waiters.init()
 	return p
 }
@@ -142,7 +143,7 @@ func (p *Pool[T]) queueLastLocked() (*waiter[T], error) {
 	if p.waiters.length >= p.options.QueueLimit {
 		return nil, ErrQueueFull
 	}
-	w := newWaiter[T]()
+	w := p.newWaiter()
 	p.waiters.insert(w, &p.waiters.end)
 	return w, nil
 }
@@ -152,13 +153,24 @@ func (p *Pool[T]) queueAgainLocked() (*waiter[T], error) {
 	if err := p.refusalLocked(); err != nil {
 		return nil, err
 	}
-	w := newWaiter[T]()
+	w := p.newWaiter()
 	w.again = true
 	p.waiters.insert(w, p.waiters.firstNew())
 	return w, nil
 }
 
-func newWaiter[T any]() *waiter[T] { return &waiter[T]{done: make(chan struct{}, 1)} }
+func (p *Pool[T]) newWaiter() *waiter[T] {
+	return p.spare.Get().(*waiter[T]) //nolint:errcheck // the pool holds nothing else
+}
+
+// recycle gives back a waiter whose done has delivered. One whose timer has fired all the same is left alone: with
+// GODEBUG=asynctimerchan=1 the next caller's wait would end with that.
+func (p *Pool[T]) recycle(w *waiter[T]) {
+	if w.timer.Stop() {
+		*w = waiter[T]{done: w.done, timer: w.timer}
+		p.spare.Put(w)
+	}
+}
 
 // IsFull tells, without waiting for a lock, whether the queue was full a moment ago.
 func (p *Pool[T]) IsFull() bool { return p.full.Load() }
@@ -226,15 +238,23 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	if !deadline.IsZero() && deadline.Before(until) {
 		until, reason = deadline, context.DeadlineExceeded
 	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
+	w.setTimer(until)
 	select {
 	case <-w.done:
-		return w.slot, w.err
+		slot, err := w.slot, w.err
+		p.recycle(w)
+		return slot, err
 	case <-ctx.Done():
 		reason = ctx.Err()
-	case <-timer.C:
+	case <-w.timer.C:
 	}
+	p.leave(w)
+	return nil, reason
+}
+
+// leave ends a wait that nobody has ended yet. The waiter is not used again: it may be told of a slot all the same.
+func (p *Pool[T]) leave(w *waiter[T]) {
+	w.timer.Stop()
 	p.mu.Lock()
 	p.waiters.remove(w)
 	p.noteLoadLocked()
@@ -243,7 +263,6 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	if slot != nil {
 		p.Release(slot)
 	}
-	return nil, reason
 }
 
 // Release gives a slot back, to the first waiter if there is one.

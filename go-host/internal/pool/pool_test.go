@@ -3,8 +3,11 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,6 +200,50 @@ func TestASlotGrantedToALeavingWaiterIsNotLost(t *testing.T) {
 		p.Release(slot)
 		both.Wait()
 	}
+	if got := p.Stats(); got.Users != 0 || got.Queued != 0 {
+		t.Errorf("left over: %+v", got)
+	}
+}
+
+// Waiters serve one caller after another: none may be told what is meant for another.
+func TestCallersAmongOthersWhoLeaveGetASlotOfTheirOwnOrTheReasonOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	const callers, calls = 16, 1_000
+	p := pool.New[*atomic.Int32](pool.Options{QueueLimit: callers})
+	for range 2 {
+		p.Add(pool.NewSlot(new(atomic.Int32), 1))
+	}
+	var done sync.WaitGroup
+	for caller := range callers {
+		done.Go(func() {
+			for range calls {
+				ctx, cancel := context.WithCancel(t.Context())
+				until := time.Now().Add(time.Minute)
+				switch caller % 3 {
+				case 1:
+					until = time.Now().Add(rand.N(50 * time.Microsecond))
+				case 2:
+					time.AfterFunc(rand.N(50*time.Microsecond), cancel)
+				}
+				slot, err := p.Acquire(ctx, until, time.Time{})
+				switch {
+				case err == nil:
+					if users := slot.Resource.Add(1); users != 1 {
+						t.Errorf("%d users of a slot for one", users)
+					}
+					runtime.Gosched()
+					slot.Resource.Add(-1)
+					p.Release(slot)
+				case errors.Is(err, pool.ErrQueueWait) && !time.Now().Before(until):
+				case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+				default:
+					t.Errorf("caller %d: %v", caller, err)
+				}
+				cancel()
+			}
+		})
+	}
+	done.Wait()
 	if got := p.Stats(); got.Users != 0 || got.Queued != 0 {
 		t.Errorf("left over: %+v", got)
 	}

@@ -1,16 +1,29 @@
 package pool
 
+import "time"
+
 // waiter is a caller in the queue.
 //
 // Law: it is in the queue until somebody takes it out under Pool.mu: its caller, who leaves, or whoever ends its wait, under the
 // same lock. After that nobody but its caller knows it.
 type waiter[T any] struct {
-	done chan struct{} // cap 1; delivers after slot or err is set
-	slot *Slot[T]
-	err  error
+	done  chan struct{} // cap 1; delivers after slot or err is set
+	timer *time.Timer   // nil before the first wait
+	slot  *Slot[T]
+	err   error
 
 	again          bool       // by AcquireAgain
 	previous, next *waiter[T] // in the queue; nil outside of it
+}
+
+func newWaiter[T any]() any { return &waiter[T]{done: make(chan struct{}, 1)} }
+
+func (w *waiter[T]) setTimer(until time.Time) {
+	if w.timer == nil {
+		w.timer = time.NewTimer(time.Until(until))
+		return
+	}
+	w.timer.Reset(time.Until(until))
 }
 
 // queue has the waiters in the order of their turns. It is a ring, so that it needs no memory of its own for each.
