@@ -51,16 +51,16 @@ func startCold(ctx context.Context, name string) error {
 	}
 	w := works[0]
 	if !m.can(w, 1) {
-		w = bytesOf("bytes", 100)
+		w = bytesOf("bytes", 1, 100)
 	}
-	out := w.out()
+	v, out := w.values[0], w.out()
 	start := time.Now()
 	c, err := m.start(ctx, 1)
 	if err != nil {
 		return err
 	}
 	took := time.Since(start)
-	if err := c.Call(ctx, 0, w.method, w.in, out); err != nil {
+	if err := c.Call(ctx, 0, w.method, v.in, out); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	if !isReady {

@@ -21,12 +21,14 @@ func TestEveryContenderDoesEachOfItsWorksRight(t *testing.T) {
 				if !m.can(w, callers) {
 					continue
 				}
-				out := w.out()
-				if err := c.Call(t.Context(), done%callers, w.method, w.in, out); err != nil {
-					t.Fatalf("%s: %v", w.name, err)
-				}
-				if err := w.check(out); err != nil {
-					t.Error(err)
+				for _, v := range w.values[:min(2, len(w.values))] {
+					out := w.out()
+					if err := c.Call(t.Context(), done%callers, w.method, v.in, out); err != nil {
+						t.Fatalf("%s: %v", w.name, err)
+					}
+					if err := w.check(out, v.want); err != nil {
+						t.Error(err)
+					}
 				}
 				done++
 			}
@@ -43,8 +45,22 @@ func TestEveryContenderDoesEachOfItsWorksRight(t *testing.T) {
 func TestAWrongResultIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, w := range works {
-		if err := w.check(w.out()); err == nil {
+		if err := w.check(w.out(), w.values[0].want); err == nil {
 			t.Errorf("%s takes an empty result", w.name)
+		}
+	}
+}
+
+func TestAnAnswerThatIsAnotherCallersIsNoticed(t *testing.T) {
+	t.Parallel()
+	for _, w := range works {
+		if len(w.values) == 1 || w.method == "check" || w.method == "validate" { // whose results are all the same
+			continue
+		}
+		for caller := 1; caller < variants; caller++ {
+			if err := w.check(w.value(0, 1).want, w.value(caller, 1).want); err == nil {
+				t.Fatalf("%s takes the answer of caller 0 for that of caller %d", w.name, caller)
+			}
 		}
 	}
 }
@@ -56,12 +72,12 @@ func TestOneWrongByteIsNoticed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value := reflect.ValueOf(w.want).Elem()
-		wrong := slices.Clone(value.Bytes())
+		want := w.values[0].want
+		wrong := slices.Clone(reflect.ValueOf(want).Elem().Bytes())
 		wrong[len(wrong)-1]++
 		out := w.out()
 		reflect.ValueOf(out).Elem().SetBytes(wrong)
-		if err := w.check(out); err == nil {
+		if err := w.check(out, want); err == nil {
 			t.Errorf("%s takes another last byte", name)
 		}
 	}
@@ -77,8 +93,10 @@ func TestAWorkIsAsLargeAsItsNameSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sizeOf(t, w.in); got < want || got > want+want/100 {
-			t.Errorf("%s has %d bytes", name, got)
+		for i, v := range w.values {
+			if got := sizeOf(t, v.in); got < want || got > want+want/100 {
+				t.Errorf("%s has %d bytes in value %d", name, got, i)
+			}
 		}
 	}
 }

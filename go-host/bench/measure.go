@@ -28,7 +28,7 @@ type figures struct {
 
 // measure has so many callers do a work for a time, each one call after the other.
 func measure(ctx context.Context, c contender, w *work, callers int, duration time.Duration) (figures, error) {
-	m := &measurement{contender: c, work: w, times: make([]*hdrhistogram.Histogram, callers), last: make([]any, callers)}
+	m := &measurement{contender: c, work: w, times: make([]*hdrhistogram.Histogram, callers), last: make([]result, callers)}
 	for i := range m.times {
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 2) // to 1 %, in 30 KB: they are in the memory that is measured
 	}
@@ -66,10 +66,13 @@ type measurement struct {
 	contender
 	work  *work
 	times []*hdrhistogram.Histogram // of each caller, in nanoseconds
-	last  []any                     // results of each caller
+	last  []result                  // of each caller
 	over  atomic.Bool
 	late  atomic.Bool
 }
+
+// result is what came, and what was to come.
+type result struct{ out, want any }
 
 // run returns the first error.
 func (m *measurement) run(ctx context.Context, callers int) error {
@@ -89,14 +92,14 @@ func (m *measurement) run(ctx context.Context, callers int) error {
 
 func (m *measurement) repeat(ctx context.Context, caller int) error {
 	for calls := 1; ; calls++ {
-		out := m.work.out()
+		v, out := m.work.value(caller, calls), m.work.out()
 		start := time.Now()
-		if err := m.Call(ctx, caller, m.work.method, m.work.in, out); err != nil {
+		if err := m.Call(ctx, caller, m.work.method, v.in, out); err != nil {
 			return err
 		}
 		_ = m.times[caller].RecordValue(time.Since(start).Nanoseconds())
 		if m.over.Load() && (calls >= leastCalls || m.late.Load()) {
-			m.last[caller] = out
+			m.last[caller] = result{out, v.want}
 			return nil
 		}
 	}
@@ -104,8 +107,8 @@ func (m *measurement) repeat(ctx context.Context, caller int) error {
 
 // check looks at the last results, for which there is no time while time is measured.
 func (m *measurement) check() error {
-	for _, out := range m.last {
-		if err := m.work.check(out); err != nil {
+	for _, r := range m.last {
+		if err := m.work.check(r.out, r.want); err != nil {
 			return err
 		}
 	}

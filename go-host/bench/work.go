@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"html"
+	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -16,10 +19,23 @@ type work struct {
 	name   string
 	method string // of node/work.ts
 	kind   kind
-	in     any        // each call's argument
+	values []value
 	out    func() any // returns a pointer to room for a result
-	want   any        // what out has afterwards
 }
+
+// value is what a call takes and what it results in.
+type value struct {
+	in   any
+	want any // what out has afterwards
+}
+
+const (
+	// variants is how many values a work has, so that no call has what those before and beside it have: libraries remember
+	// texts that come again, and an answer that came to another caller would look right.
+	variants = 256
+	// stride is how far callers are apart in them: odd, so that no two of up to 256 callers begin with the same.
+	stride = 97
+)
 
 type kind int
 
@@ -30,18 +46,18 @@ const (
 )
 
 var works = []*work{
-	typed("echo-100B", "echo", newSmall(), nil),
-	typed("echo-2KB", "echo", newEvent(), nil),
-	typed("echo-1MiB", "echo", newRows(), nil),
-	typed("blob-64KiB", "echo", newBlob(), nil),
-	bytesOf("bytes-100B", 100),
-	bytesOf("bytes-2KB", 2_000),
-	bytesOf("bytes-1MiB", 1<<20),
-	passed("passed-2KB", newEvent()),
-	typed("check", "check", &customer{"Ada", "ada@example.com", 36}, &verdict{Valid: true, Problems: []string{}}),
-	typed("validate", "validate", newOrder(), &verdict{Valid: true, Problems: []string{}}),
-	typed("render", "render", newOrder(), text(page)),
-	typed("heavy", "heavy", number(500), number(303)),
+	typed("echo-100B", "echo", variants, newSmall, newSmall),
+	typed("echo-2KB", "echo", variants, newEvent, newEvent),
+	typed("echo-1MiB", "echo", 1, newRows, newRows),
+	typed("blob-64KiB", "echo", 1, newBlob, newBlob),
+	bytesOf("bytes-100B", variants, 100),
+	bytesOf("bytes-2KB", variants, 2_000),
+	bytesOf("bytes-1MiB", 1, 1<<20),
+	passed("passed-2KB", newEvent),
+	typed("check", "check", variants, newCustomer, always(&verdict{Valid: true, Problems: []string{}})),
+	typed("validate", "validate", variants, newOrder, always(&verdict{Valid: true, Problems: []string{}})),
+	typed("render", "render", variants, newOrder, pageOf),
+	typed("heavy", "heavy", 1, always(number(500)), always(number(303))),
 }
 
 func workOf(name string) (*work, error) {
@@ -53,39 +69,61 @@ func workOf(name string) (*work, error) {
 	return nil, fmt.Errorf("no work %q", name)
 }
 
-// typed has values of Go types. want is a pointer; nil means the argument itself.
-func typed(name, method string, in, want any) *work {
-	if want == nil {
-		want = in
+// typed has n values of Go types. An echo wants what it takes.
+func typed[In, Out any](name, method string, n int, in func(i int) *In, want func(i int) *Out) *work {
+	w := &work{name, method, typedWork, make([]value, n), func() any { return new(Out) }}
+	for i := range w.values {
+		w.values[i] = value{in(i), want(i)}
 	}
-	t := reflect.TypeOf(want).Elem()
-	return &work{name, method, typedWork, in, func() any { return reflect.New(t).Interface() }, want}
+	return w
 }
 
-func bytesOf(name string, size int) *work {
+func bytesOf(name string, n, size int) *work {
+	w := &work{name, "echo", bytesWork, make([]value, n), func() any { return new([]byte) }}
+	for i := range w.values {
+		data := newBytes(uint32(i*size), size)
+		w.values[i] = value{data, &data}
+	}
+	return w
+}
+
+// newBytes has no part that is like another, nor do those from another number on.
+func newBytes(from uint32, size int) []byte {
 	data := make([]byte, 0, size+3)
-	for i := 0; len(data) < size; i += 4 { // no part is like another
-		data = binary.LittleEndian.AppendUint32(data, uint32(i)*0x01000193)
+	for ; len(data) < size; from += 4 {
+		data = binary.LittleEndian.AppendUint32(data, from*0x01000193)
 	}
-	data = data[:size]
-	return &work{name, "echo", bytesWork, data, func() any { return new([]byte) }, &data}
+	return data[:size]
 }
 
-func passed(name string, value any) *work {
+func passed[In any](name string, in func(i int) *In) *work {
+	w := &work{name, "echo", passedWork, make([]value, variants), func() any { return new(json.RawMessage) }}
+	for i := range w.values {
+		raw := rawOf(in(i))
+		w.values[i] = value{raw, &raw}
+	}
+	return w
+}
+
+func rawOf(value any) json.RawMessage {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // as JSON.stringify writes it
 	if err := encoder.Encode(value); err != nil {
 		panic(err)
 	}
-	raw := json.RawMessage(bytes.TrimSpace(text.Bytes()))
-	return &work{name, "echo", passedWork, raw, func() any { return new(json.RawMessage) }, &raw}
+	return bytes.TrimSpace(text.Bytes())
+}
+
+// value is the one for a caller's nth call.
+func (w *work) value(caller, n int) value {
+	return w.values[(caller*stride+n)%len(w.values)]
 }
 
 // check tells whether a result is right.
-func (w *work) check(out any) error {
-	if !reflect.DeepEqual(out, w.want) {
-		return fmt.Errorf("%s: expected %s, got %s", w.name, short(w.want), short(out))
+func (w *work) check(out, want any) error {
+	if !reflect.DeepEqual(out, want) {
+		return fmt.Errorf("%s: expected %s, got %s", w.name, short(want), short(out))
 	}
 	return nil
 }
@@ -101,7 +139,21 @@ type small struct {
 }
 
 // newSmall has 100 bytes as JSON.
-func newSmall() *small { return &small{strings.Repeat("x", 40), strings.Repeat("y", 45)} }
+func newSmall(i int) *small {
+	r := newRandom(i)
+	return &small{hexText(r, 40), hexText(r, 45)}
+}
+
+// newRandom gives the same for the same variant.
+func newRandom(i int) *rand.Rand { return rand.New(rand.NewPCG(uint64(i), 0)) }
+
+func hexText(r *rand.Rand, length int) string {
+	text := make([]byte, length)
+	for i := range text {
+		text[i] = "0123456789abcdef"[r.IntN(16)]
+	}
+	return string(text)
+}
 
 type row struct {
 	ID    int      `json:"id"`
@@ -112,7 +164,7 @@ type row struct {
 }
 
 // newRows has 1 MiB as JSON.
-func newRows() *[]row {
+func newRows(int) *[]row {
 	rows := make([]row, 8_670)
 	for i := range rows {
 		rows[i] = row{i, fmt.Sprintf("article number %d of the catalogue", i), float64(i) + 0.25, []string{"new", "reduced", "garden"}, i%2 == 0}
@@ -125,12 +177,17 @@ type blob struct {
 	Data []byte `json:"data"`
 }
 
-func newBlob() *blob { return &blob{"logo.png", []byte(strings.Repeat("\x00\x01\xfe\xff", 16<<10))} }
+func newBlob(int) *blob { return &blob{"logo.png", []byte(strings.Repeat("\x00\x01\xfe\xff", 16<<10))} }
 
 type customer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
 	Age   int    `json:"age"`
+}
+
+func newCustomer(i int) *customer {
+	name := hexText(newRandom(i), 8)
+	return &customer{name, name + "@example.com", 20 + i%60}
 }
 
 type verdict struct {
@@ -155,27 +212,48 @@ type line struct {
 	Price    float64 `json:"price"`
 }
 
-func newOrder() *order {
-	return &order{1001, contact{"Ada & Co", "ada@example.com"}, []line{{"A-1", 2, 19.9}, {"B-7", 1, 4.5}, {"C-12", 12, 0.25}}}
+func newOrder(i int) *order {
+	name := hexText(newRandom(i), 8)
+	return &order{1001 + i, contact{name + " & Co", name + "@example.com"}, []line{{"A-1", 2 + i%7, 19.9}, {"B-7", 1, 4.5}, {"C-12", 12, 0.25}}}
 }
 
-// page is what the template makes of the order.
-const page = `<h1>Order 1001</h1>
-<p>Ada &amp; Co &lt;ada@example.com&gt;</p>
+// pageOf is what the template makes of the order.
+func pageOf(i int) *string {
+	o := newOrder(i)
+	page := fmt.Sprintf(`<h1>Order %d</h1>
+<p>%s &lt;%s&gt;</p>
 <table>
-<tr><td>A-1</td><td>2</td><td>19.9</td></tr>
+<tr><td>A-1</td><td>%d</td><td>19.9</td></tr>
 <tr><td>B-7</td><td>1</td><td>4.5</td></tr>
 <tr><td>C-12</td><td>12</td><td>0.25</td></tr>
-</table>`
-
-func text(s string) *string { return &s }
+</table>`, o.ID, html.EscapeString(o.Customer.Name), o.Customer.Email, o.Lines[0].Quantity)
+	return &page
+}
 
 func number(n int) *int { return &n }
 
-// newEvent is a request as API Gateway sends it, 2 KB as JSON.
-func newEvent() *events.APIGatewayV2HTTPRequest {
+// always is for a work whose calls all take, or result in, the same.
+func always[T any](value *T) func(int) *T { return func(int) *T { return value } }
+
+// newEvent is a request as API Gateway sends it, 2 KB as JSON. What differs from one request to the next does so here: the
+// path, the time, the client's address, its session and claims, ids and the body's note.
+func newEvent(i int) *events.APIGatewayV2HTTPRequest {
+	r := newRandom(i)
+	other := func(text string) string { return hexText(r, len(text)) }
+	text := strings.NewReplacer(
+		"1001", strconv.Itoa(1001+i),
+		"8c1f6f7a2f0e4f0a9d4b", other("8c1f6f7a2f0e4f0a9d4b"),
+		"7f3c2a510d9e4b8f9c662e1", other("7f3c2a510d9e4b8f9c662e1"),
+		"2b1d5c8e0f3a4b6c7d8e9f01", other("2b1d5c8e0f3a4b6c7d8e9f01"),
+		"0f8fad5b", other("0f8fad5b"),
+		"dKtXGh3PoAMEVbA", other("dKtXGh3PoAMEVbA"),
+		"203.0.113.7", fmt.Sprintf("203.0.113.%d", i%10),
+		"10:15:42", fmt.Sprintf("10:%02d:%02d", i/60%60, i%60),
+		"1795688142000", strconv.Itoa(1795688142000+i),
+		"Please ring twice", "Please ring "+other("twice"),
+	).Replace(eventText)
 	var event events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal([]byte(eventText), &event); err != nil {
+	if err := json.Unmarshal([]byte(text), &event); err != nil {
 		panic(err)
 	}
 	return &event
