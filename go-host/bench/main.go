@@ -133,7 +133,10 @@ func (c *runCommand) session() (*session, error) {
 	if !slices.Contains(contenders, ownName) {
 		p.Idle = 0 // it is Rootbridge's
 	}
-	s := &session{p, contenders, c.Profile, progress(), steps(), c.save}
+	s := &session{
+		plan: p, names: contenders, profiles: c.Profile,
+		progress: progress(), steps: steps(), keep: c.save,
+	}
 	for _, callers := range p.callerCounts() {
 		if len(s.cells(callers)) > 0 {
 			return s, nil

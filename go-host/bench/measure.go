@@ -22,6 +22,8 @@ type figures struct {
 	GoCPU    float64 `json:"goCPU"`    // of this process, in microseconds per call
 	NodeCPU  float64 `json:"nodeCPU"`  // of the others, likewise
 	Allocs   float64 `json:"allocs"`   // in Go, per call
+	Reads    float64 `json:"reads"`    // system calls of this process that read, per call
+	Writes   float64 `json:"writes"`   // likewise that write
 	GoPeak   uint64  `json:"goPeak"`   // resident memory of this process, in bytes
 	NodePeak uint64  `json:"nodePeak"` // of the others together; of the largest where each call has its own
 }
@@ -126,6 +128,7 @@ func (m *measurement) figures(took time.Duration, before, after usage) figures {
 	return figures{
 		PID: os.Getpid(), Calls: all.TotalCount(), Rate: calls / took.Seconds(), P50: micro(50), P99: micro(99), P999: micro(99.9),
 		GoCPU: perCall(after.goCPU - before.goCPU), NodeCPU: perCall(after.nodeCPU - before.nodeCPU),
-		Allocs: float64(after.allocs-before.allocs) / calls, GoPeak: after.goPeak, NodePeak: after.nodePeak,
+		Allocs: float64(after.allocs-before.allocs) / calls, Reads: float64(after.reads-before.reads) / calls,
+		Writes: float64(after.writes-before.writes) / calls, GoPeak: after.goPeak, NodePeak: after.nodePeak,
 	}
 }

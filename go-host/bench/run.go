@@ -31,6 +31,7 @@ type cell struct {
 type session struct {
 	plan
 	names    []string            // of contenders
+	wants    func(cell) bool     // of what they can do; nil for all
 	profiles string              // folder, or ""
 	progress io.Writer           // of what is being measured, each over the last
 	steps    io.Writer           // a line for each part
@@ -146,8 +147,9 @@ func (s *session) cells(callers int) []cell {
 			continue
 		}
 		for _, w := range works {
-			if slices.Contains(s.names, m.name) && slices.Contains(s.Works[callers], w.name) && m.can(w, callers) {
-				cells = append(cells, cell{Contender: m.name, Work: w.name, Callers: callers})
+			c := cell{Contender: m.name, Work: w.name, Callers: callers}
+			if slices.Contains(s.names, m.name) && slices.Contains(s.Works[callers], w.name) && m.can(w, callers) && (s.wants == nil || s.wants(c)) {
+				cells = append(cells, c)
 			}
 		}
 	}

@@ -7,6 +7,8 @@ type usage struct {
 	goCPU    time.Duration
 	nodeCPU  time.Duration // of the processes with the given ids, and of children that have ended
 	allocs   uint64
+	reads    uint64 // system calls of this process that read, and that write
+	writes   uint64
 	goPeak   uint64 // resident memory since resetPeaks, in bytes
 	nodePeak uint64
 }

@@ -15,6 +15,10 @@ import (
 // reading costs is not measured. It has no peak of this process.
 func usageFrom(pids []int) (usage, error) {
 	u, err := usageOf(pids)
+	if err != nil {
+		return u, err
+	}
+	u.reads, u.writes, err = systemCalls()
 	u.allocs = allocations()
 	u.goCPU = timeOf(rusage(unix.RUSAGE_SELF))
 	return u, err
@@ -24,12 +28,16 @@ func usageFrom(pids []int) (usage, error) {
 func usageUntil(pids []int) (usage, error) {
 	cpu := timeOf(rusage(unix.RUSAGE_SELF))
 	allocs := allocations()
+	reads, writes, err := systemCalls()
+	if err != nil {
+		return usage{}, err
+	}
 	_, peak, err := processUsage(os.Getpid())
 	if err != nil {
 		return usage{}, err
 	}
 	u, err := usageOf(pids)
-	u.goCPU, u.allocs, u.goPeak = cpu, allocs, peak
+	u.goCPU, u.allocs, u.reads, u.writes, u.goPeak = cpu, allocs, reads, writes, peak
 	return u, err
 }
 
@@ -56,6 +64,16 @@ func allocations() uint64 {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return memory.Mallocs
+}
+
+// systemCalls are this process's that read and that write; see proc_pid_io(5).
+func systemCalls() (reads, writes uint64, err error) {
+	self, err := procfs.Self()
+	if err != nil {
+		return 0, 0, err
+	}
+	io, err := self.IO()
+	return io.SyscR, io.SyscW, err
 }
 
 // resetPeaks has the peaks of memory begin anew; see proc_pid_clear_refs(5).

@@ -63,6 +63,40 @@ func TestAllocationsAreThoseOfEachCall(t *testing.T) {
 	}
 }
 
+func TestSystemCallsAreCountedByWhatTheyDo(t *testing.T) {
+	const reads, writes, callers = 30, 70, 3
+	zero := open(t, "/dev/zero", os.O_RDONLY)
+	null := open(t, "/dev/null", os.O_WRONLY)
+	synctest.Test(t, func(t *testing.T) {
+		c := &fake{call: func(int) (err error) {
+			time.Sleep(time.Millisecond)
+			for range reads {
+				_, failed := zero.Read(make([]byte, 1))
+				err = errors.Join(err, failed)
+			}
+			for range writes {
+				_, failed := null.Write(make([]byte, 1))
+				err = errors.Join(err, failed)
+			}
+			return err
+		}}
+		f := measured(t, c, callers, 10*time.Millisecond)
+		if f.Reads < reads || f.Reads > reads+5 || f.Writes < writes || f.Writes > writes+5 { // others of this process are few
+			t.Errorf("calls that read %d and write %d times have %.1f and %.1f", reads, writes, f.Reads, f.Writes)
+		}
+	})
+}
+
+func open(t *testing.T, name string, flag int) *os.File {
+	t.Helper()
+	file, err := os.OpenFile(name, flag, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
 func TestProcessorTimeIsThatOfEachSide(t *testing.T) {
 	const here, there = 30 * time.Millisecond, 60 * time.Millisecond
 	n := startScript(t)
