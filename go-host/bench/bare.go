@@ -20,6 +20,7 @@ import (
 // Law: mu guards gathered, large, their spares and flushing. A slot is its caller's, but for the reader between send and done.
 type loop struct {
 	*node
+	room    func(old []byte, size int) []byte // for an answer
 	slots   []slot
 	waiting atomic.Int32 // callers
 
@@ -52,13 +53,13 @@ const yieldFrom = 32
 // apart is the size in bytes from which a payload is written without a copy.
 const apart = 64 << 10
 
-// startLoop starts a loop that asks for answers for up to poll before it waits for the system.
-func startLoop(ctx context.Context, file string, callers int, poll time.Duration) (*loop, error) {
+// startLoop starts a loop that asks for answers for up to poll before it waits for the system, and reads them into room.
+func startLoop(ctx context.Context, file string, callers int, poll time.Duration, room func(old []byte, size int) []byte) (*loop, error) {
 	n, err := startNode(ctx, nil, file)
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{node: n, slots: make([]slot, callers)}
+	l := &loop{node: n, room: room, slots: make([]slot, callers)}
 	for i := range l.slots {
 		l.slots[i].done = make(chan error, 1)
 	}
@@ -135,7 +136,7 @@ func (l *loop) read(answers io.Reader) {
 		}
 		size := int(binary.LittleEndian.Uint32(head[:]))
 		s := &l.slots[binary.LittleEndian.Uint32(head[4:])]
-		s.answer = roomFor(s.answer, size)
+		s.answer = l.room(s.answer, size)
 		_, err := io.ReadFull(reader, s.answer)
 		l.waiting.Add(-1)
 		s.done <- err
@@ -150,6 +151,9 @@ func roomFor(old []byte, size int) []byte {
 	}
 	return make([]byte, size)
 }
+
+// freshRoom returns memory of the answer's own, as a caller needs who keeps it.
+func freshRoom(_ []byte, size int) []byte { return make([]byte, size) }
 
 func isRoomFor(capacity, size int) bool {
 	return size <= capacity && (capacity < apart || capacity/4 <= size)
@@ -167,9 +171,9 @@ func (l *loop) fail(err error) {
 // bare passes bytes. Node sends them back: without looking at them, or as what a function of its own returns.
 type bare struct{ *loop }
 
-func startBare(file string) func(context.Context, int) (contender, error) {
+func startBare(file string, poll time.Duration, room func(old []byte, size int) []byte) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		l, err := startLoop(ctx, file, callers, 0)
+		l, err := startLoop(ctx, file, callers, poll, room)
 		return bare{l}, err
 	}
 }

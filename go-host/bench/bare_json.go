@@ -27,7 +27,7 @@ const defaultPoll = 100 * time.Microsecond
 
 func startBareJSON(file string, library library, poll time.Duration) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
-		l, err := startLoop(ctx, file, callers, poll)
+		l, err := startLoop(ctx, file, callers, poll, roomFor)
 		return newBareJSON(l, library, callers), err
 	}
 }
@@ -49,7 +49,7 @@ type tracedJSON struct {
 }
 
 func startTracedJSON(ctx context.Context, callers int) (contender, error) {
-	l, err := startLoop(ctx, "bare-json-traced.cjs", callers, 0)
+	l, err := startLoop(ctx, "bare-json-traced.cjs", callers, 0, roomFor)
 	return &tracedJSON{newBareJSON(l, standardJSON, callers), make(traceIDs, callers)}, err
 }
 

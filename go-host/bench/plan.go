@@ -70,7 +70,7 @@ func goals() plan {
 			16: {"rootbridge", "rootbridge-msgpack", "ndjson", "node-http", "grpc"},
 			64: {
 				"rootbridge", "rootbridge-waits", "rootbridge-traced", "rootbridge-fresh", "rootbridge-sonic", "rootbridge-msgpack",
-				"bare", "bare-call", "bare-json", "bare-json-steps", "bare-json-traced", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
+				"bare", "bare-fresh", "bare-call", "bare-json", "bare-json-steps", "bare-json-traced", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
 				"node-http", "node-http-v1", "node-http-sonic", "grpc", "grpc-v1", "grpc-sonic",
 			},
 			256: {"rootbridge", "ndjson", "node-http", "grpc"},
