@@ -170,8 +170,12 @@ test("a loss of what is not of calls shows in its goal, and in no other", () => 
     ),
     "100 B, 2 KB and 1 MiB of bytes, 64 callers, into memory that the caller uses again: Go allocations per call beyond the bare loop's, the most":
       allocations("rootbridge", "bytes-1MiB"),
+    "100 B, 2 KB and 1 MiB of bytes, 64 callers, results in memory of their own: Go allocations per call beyond the bare loop's, the most":
+      allocations("rootbridge-fresh", "bytes-2KB"),
     "echo-100B, echo-2KB and blob-64KiB, 64 callers: Go allocations per call beyond those of the bare loop with the same library, the most":
       allocations("rootbridge", "echo-2KB"),
+    "echo-100B and echo-2KB, 64 callers who wait for a place: Go allocations per call beyond those of the bare loop with the same library, the most":
+      allocations("rootbridge-serial", "echo-100B"),
     "echo-100B: Go allocations per call with 8 workers beyond those with one": allocations(
       "rootbridge-8-workers",
       "echo-100B",

@@ -5,6 +5,7 @@ import {
   median,
   type Results,
   ratios,
+  ratiosOf,
   typical,
 } from "./results.ts";
 
@@ -178,10 +179,20 @@ function sameTerms(results: Results): Goal[] {
   const polling = compared(results, "p50", "rootbridge", "bare-json-polls", "echo-100B", 1);
   return [
     ...rates,
+    ...sameLibraryLatencies(results),
     ...writing,
     ...traced,
     { what: "echo-100B, 1 caller: p50 of the bare loop that polls, too", ...polling, most: 1.1 },
   ];
+}
+
+function sameLibraryLatencies(results: Results): Goal[] {
+  return FIGURES.flatMap((figure) =>
+    ["ndjson", "node-http", "grpc"].map((other) => {
+      const { most: _, ...row } = latency(results, HOSTS[0], figure, `${other}-v1`, MANY, 1);
+      return { ...row, what: `${row.what}, with the same library` };
+    }),
+  );
 }
 
 function bytesGoals(results: Results): Goal[] {
@@ -198,6 +209,10 @@ function bytesGoals(results: Results): Goal[] {
         least,
       })),
     ),
+    ...goals.map(([work]) => ({
+      what: `${work}, 64 callers, results in memory of their own: calls/s of the bare loop with such results, too`,
+      ...compared(results, "rate", "rootbridge-fresh", "bare-fresh", work, 64),
+    })),
     {
       what: "2 KB of JSON typed, 64 callers: Go's processor time of JSON passed through",
       ...compared(results, "goCPU", "rootbridge", "rootbridge", "echo-2KB", 64, "passed-2KB"),
@@ -219,21 +234,28 @@ function msgpackGoals(results: Results): Goal[] {
 }
 
 function costGoals(results: Results): Goal[] {
-  const { idle, cold } = results;
-  const start = (name: string) => median(cold.find((c) => c.contender === name)?.millis ?? []);
+  const { idle } = results;
   const allocs = (name: string, work: string) => typical(cellOf(results, name, work, 64), "allocs");
   const beyond = (name: string, other: string, work: string) =>
     allocs(name, work) - allocs(other, work);
   return [
+    ...BYTES_HOSTS.filter(({ host }) => host !== "rootbridge-traced").map(({ host, note }) => ({
+      what: `100 B, 2 KB and 1 MiB of bytes, 64 callers${note}: Go allocations per call beyond the bare loop's, the most`,
+      value: Math.max(...BYTES.map((work) => beyond(host, "bare", work))),
+      most: 4,
+      unit: "more",
+    })),
     {
-      what: `100 B, 2 KB and 1 MiB of bytes, 64 callers${REUSED}: Go allocations per call beyond the bare loop's, the most`,
-      value: Math.max(...BYTES.map((work) => beyond("rootbridge", "bare", work))),
+      what: "echo-100B, echo-2KB and blob-64KiB, 64 callers: Go allocations per call beyond those of the bare loop with the same library, the most",
+      value: Math.max(...TYPED.map((work) => beyond("rootbridge", "bare-json-v1", work))),
       most: 4,
       unit: "more",
     },
     {
-      what: "echo-100B, echo-2KB and blob-64KiB, 64 callers: Go allocations per call beyond those of the bare loop with the same library, the most",
-      value: Math.max(...TYPED.map((work) => beyond("rootbridge", "bare-json-v1", work))),
+      what: "echo-100B and echo-2KB, 64 callers who wait for a place: Go allocations per call beyond those of the bare loop with the same library, the most",
+      value: Math.max(
+        ...Object.keys(LOOPS).map((work) => beyond("rootbridge-serial", "bare-json-v1", work)),
+      ),
       most: 4,
       unit: "more",
     },
@@ -243,24 +265,7 @@ function costGoals(results: Results): Goal[] {
       most: 0.5,
       unit: "more",
     },
-    {
-      what: "a worker from exec until it is ready, of an empty node from exec to its end",
-      value: start("a worker, ready") / start("node -e 0"),
-      most: 1.25,
-    },
-    {
-      what: "the same, of a node that loads the modules of Node's that a worker needs",
-      value: start("a worker, ready") / start("node, a worker's modules"),
-    },
-    {
-      what: "from Start until a worker is ready, of an empty node from exec to its end",
-      value: start("rootbridge, ready") / start("node -e 0"),
-      most: 1.25,
-    },
-    {
-      what: "from Start to the first answer, of an empty node from exec to its end",
-      value: start("rootbridge") / start("node -e 0"),
-    },
+    ...startGoals(results),
     {
       what: "the host's memory beyond Go's own, with 16 callers",
       value: (idle.goMemory - idle.goBefore) / 1e6,
@@ -274,6 +279,35 @@ function costGoals(results: Results): Goal[] {
       unit: "%",
     },
     { what: "an idle host with heartbeats, of one core", value: idle.goCPU * 100, unit: "%" },
+  ];
+}
+
+function startGoals({ cold }: Results): Goal[] {
+  const millis = (name: string) => cold.find(({ contender }) => contender === name)?.millis ?? [];
+  const started = (name: string, other: string) => {
+    const rounds = ratiosOf(millis(name), millis(other));
+    return { value: median(rounds), rounds };
+  };
+  const [node, worker, ready] = ["node -e 0", "a worker, ready", "rootbridge, ready"] as const;
+  return [
+    {
+      what: "a worker from exec until it is ready, of an empty node from exec to its end",
+      ...started(worker, node),
+      most: 1.25,
+    },
+    {
+      what: "the same, of a node that loads the modules of Node's that a worker needs",
+      ...started(worker, "node, a worker's modules"),
+    },
+    {
+      what: "from Start until a worker is ready, of an empty node from exec to its end",
+      ...started(ready, node),
+      most: 1.25,
+    },
+    {
+      what: "from Start to the first answer, of an empty node from exec to its end",
+      ...started("rootbridge", node),
+    },
   ];
 }
 

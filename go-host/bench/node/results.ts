@@ -130,7 +130,6 @@ export function ratios(results: Results, comparisons: readonly Comparison[]): Ra
     : { anew: false, rounds: of(results) };
 }
 
-/** A round that only one of both has is NaN. */
 function ratiosIn(
   results: Results,
   [figure, of, to, work, callers, otherWork = work]: Comparison,
@@ -138,9 +137,14 @@ function ratiosIn(
   const one = cellOf(results, of, work, callers)?.rounds;
   const other = cellOf(results, to, otherWork, callers)?.rounds;
   if (!one || !other) return [];
-  const figureOf = (round?: Figures) => round?.[figure] ?? Number.NaN;
+  const figures = (rounds: readonly Figures[]) => rounds.map((round) => round[figure]);
+  return ratiosOf(figures(one), figures(other));
+}
+
+/** What one value is of the other of the same round. A round that only one of both has is NaN. */
+export function ratiosOf(some: readonly number[], others: readonly number[]): number[] {
   return Array.from(
-    { length: Math.max(one.length, other.length) },
-    (_, i) => figureOf(one[i]) / figureOf(other[i]),
+    { length: Math.max(some.length, others.length) },
+    (_, i) => (some[i] ?? Number.NaN) / (others[i] ?? Number.NaN),
   );
 }
