@@ -79,8 +79,8 @@ type (
 	}
 	jsonHolder struct{ Held any }
 	jsonTwins  struct {
-		First  int `json:"twin"`
-		Second int `json:"twin"` //nolint:govet // encoding/json takes it
+		First int `json:"Twin"`
+		Twin  int
 	}
 	jsonRivals struct {
 		jsonNever
@@ -221,7 +221,7 @@ func TestATypesOwnMethodRunsOnceForAResult(t *testing.T) {
 	t.Parallel()
 	onceFor[jsonScalars](t, `{}`)
 	onceFor[jsonKeys](t, `{"ID":1}`)
-	onceFor[jsonTwins](t, `{"twin":1}`)
+	onceFor[jsonTwins](t, `{"Twin":1}`)
 	onceFor[jsonRivals](t, `{"X":1,"Y":2}`)
 	onceFor[struct{ F func() }](t, `{"F":null}`)
 	onceFor[map[string]chan int](t, `{"a":null}`)
