@@ -120,7 +120,8 @@ func (h *Host) abort() {
 	_ = h.Shutdown(ctx)
 }
 
-// Call calls an exported function with in and stores its result in out, a pointer, or nil to drop the result.
+// Call calls an exported function with in and stores its result in out, a pointer, or nil to drop the result. Until it returns
+// nobody else may write in, or use what out points to.
 //
 // in may be anything that the codec encodes; []byte arrives as a Buffer, json.RawMessage is sent as it is, Args is a list
 // of arguments, and nil means no argument. An out of type *[]byte gets the result's bytes undecoded, whatever they are, in memory

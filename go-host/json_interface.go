@@ -7,8 +7,8 @@ import (
 )
 
 // holder tells whether an interface in a value holds a pointer. Decoders go on into what that points to, of which the value's type
-// says nothing. Where a pointer or a slice leads to interfaces it says yes without a look at them: a result may leave alone what is
-// there, and so others may write it meanwhile.
+// says nothing. Where a pointer or a slice leads to interfaces it says yes without a look at them: they may be in a ring, and what
+// is there need not be the caller's alone.
 type holder func(v reflect.Value) bool
 
 // holderOf returns nil for a type whose values lead to no interfaces.

@@ -53,7 +53,7 @@ func startCold(ctx context.Context, name string) error {
 	if !m.can(w, 1) {
 		w = bytesOf("bytes", 1, 100)
 	}
-	v, out := w.values[0], w.out()
+	v, out := w.values()[0], w.out()
 	start := time.Now()
 	c, err := m.start(ctx, 1)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestEveryContenderDoesEachOfItsWorksRight(t *testing.T) {
 				if !m.can(w, callers) {
 					continue
 				}
-				for _, v := range w.values[:min(2, len(w.values))] {
+				for _, v := range w.values()[:min(2, len(w.values()))] {
 					out := w.out()
 					if err := c.Call(t.Context(), done%callers, w.method, v.in, out); err != nil {
 						t.Fatalf("%s: %v", w.name, err)
@@ -45,7 +46,7 @@ func TestEveryContenderDoesEachOfItsWorksRight(t *testing.T) {
 func TestAWrongResultIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, w := range works {
-		if err := w.check(w.out(), w.values[0].want); err == nil {
+		if err := w.check(w.out(), w.values()[0].want); err == nil {
 			t.Errorf("%s takes an empty result", w.name)
 		}
 	}
@@ -54,15 +55,58 @@ func TestAWrongResultIsNoticed(t *testing.T) {
 func TestAnAnswerThatIsAnotherCallersIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, w := range works {
-		if len(w.values) == 1 || w.method == "check" || w.method == "validate" { // whose results are all the same
+		if len(w.values()) == 1 || w.method == "check" || w.method == "validate" { // whose results are all the same
 			continue
 		}
-		for caller := 1; caller < variants; caller++ {
+		for caller := 1; caller < 256; caller++ {
 			if err := w.check(w.value(0, 1).want, w.value(caller, 1).want); err == nil {
 				t.Fatalf("%s takes the answer of caller 0 for that of caller %d", w.name, caller)
 			}
 		}
 	}
+}
+
+// Not in parallel with others: what the whole program allocates is counted.
+func TestALibraryThatRemembersTextsGainsNothingByIt(t *testing.T) {
+	for _, name := range []string{"echo-100B", "echo-2KB"} {
+		w, err := workOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, once := decodingAllocs(t, w, 2*len(w.values()), w.values()), decodingAllocs(t, w, len(w.values()), neverSeen(name))
+		if again < 0.99*once {
+			t.Errorf("%s: %.2f allocations for a result, %.2f where none came before", name, again, once)
+		}
+	}
+}
+
+// neverSeen are values like those of a work, none of which is among them.
+func neverSeen(name string) []value {
+	if name == "echo-100B" {
+		return valuesOf(smallVariants, func(i int) value { return value{in: newSmall(smallVariants + i)} })()
+	}
+	return valuesOf(variants, func(i int) value { return value{in: newEvent(variants + i)} })()
+}
+
+// decodingAllocs are those of a result when n values are decoded in turn.
+func decodingAllocs(t *testing.T, w *work, n int, values []value) float64 {
+	t.Helper()
+	texts := make([][]byte, len(values))
+	for i, v := range values {
+		var err error
+		if texts[i], err = v1JSON.encode(v.in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range n {
+		if err := v1JSON.decode(texts[i%len(texts)], w.out()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / float64(n)
 }
 
 func TestOneWrongByteIsNoticed(t *testing.T) {
@@ -72,7 +116,7 @@ func TestOneWrongByteIsNoticed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := w.values[0].want
+		want := w.values()[0].want
 		wrong := slices.Clone(reflect.ValueOf(want).Elem().Bytes())
 		wrong[len(wrong)-1]++
 		out := w.out()
@@ -93,7 +137,7 @@ func TestAWorkIsAsLargeAsItsNameSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, v := range w.values {
+		for i, v := range w.values() {
 			if got := sizeOf(t, v.in); got < want || got > want+want/100 {
 				t.Errorf("%s has %d bytes in value %d", name, got, i)
 			}

@@ -28,15 +28,16 @@ type bounds struct {
 }
 
 // expectations are met with two busy processes beside, on two processors, which take calls from Rootbridge more than from the
-// loops; its share of processor time is steadier. Counts are the same on each machine, but for what a garbage collection takes out of
-// pools. Without polling a call with one caller has 2.2 reads, with it 3.6 and more; where callers don't let each other run before
-// a write 64 of them have 0.8 writes for each call, and 0.5 where they do.
+// loops; its share of processor time is steadier, and allocations are the same but for what a garbage collection takes out of pools.
+// Of one caller who polls a call has 3.6 reads then, and 16 and more on a machine that does nothing else; without polling 2.2 to 2.4.
+// Of 64 callers it has up to 0.5 writes, and 0.8 and more where callers don't let each other run before a write.
 var expectations = []expectation{
 	{"echo-100B", 1, "rootbridge", "bare-json", bounds{calls: 0.5, cpu: 1.6, allocs: 4, reads: 3, writes: 1.6}},
 	{"echo-100B", 1, "rootbridge-waits", "bare-json", bounds{calls: 0.5, cpu: 1.9, allocs: 4, writes: 1.6}},
 	{"echo-100B", 64, "rootbridge", "bare-json", bounds{calls: 0.5, cpu: 1.8, allocs: 4, writes: 0.65}},
 	{"echo-100B", 64, "rootbridge-waits", "bare-json", bounds{calls: 0.5, cpu: 1.8, allocs: 4, writes: 0.65}},
 	{"echo-100B", 64, "rootbridge-traced", "bare-json", bounds{calls: 0.45, cpu: 1.9, allocs: 7, writes: 0.65}},
+	{"echo-100B", 64, "rootbridge-serial", "bare-json", bounds{calls: 0.04, cpu: 12, allocs: 4, writes: 1.6}},
 	{"echo-100B", 64, "rootbridge-2-workers", "bare-json", bounds{calls: 0.3, cpu: 2.5, allocs: 4, writes: 0.65}},
 	{"echo-2KB", 64, "rootbridge", "bare-json", bounds{calls: 0.7, cpu: 1.3, allocs: 125, writes: 0.8}},
 	{"bytes-2KB", 64, "rootbridge", "bare", bounds{calls: 0.3, cpu: 3, allocs: 2.5, writes: 0.65}},
@@ -69,14 +70,19 @@ func (e expectation) check(cells []cell, out io.Writer) error {
 		return fmt.Errorf("%s, %s: expected as many rounds of %s as of %s, got %d and %d", e.work, callersText(e.callers), e.contender, e.other, len(own), len(other))
 	}
 	had := bounds{medianShare(own, other, rateOf), medianShare(own, other, cpuOf), median(own, allocsOf), median(own, readsOf), median(own, writesOf)}
-	fmt.Fprintf(out, "%s, %s: %s has %.2f times the calls of %s (at least %.2f), each with %.2f times the processor time (at most %.2f), %.1f allocations (at most %.1f), %.2f reads (at least %.0f) and %.2f writes (at most %.2f)\n",
-		e.work, callersText(e.callers), e.contender, had.calls, e.other, e.calls, had.cpu, e.cpu, had.allocs, e.allocs, had.reads, e.reads, had.writes, e.writes)
+	fmt.Fprintf(out, "%s, %s: %s has %.2f times the calls of %s (at least %.2f), each with %.2f times the processor time (at most %.2f),\n",
+		e.work, callersText(e.callers), e.contender, had.calls, e.other, e.calls, had.cpu, e.cpu)
+	fmt.Fprintf(out, "  %.1f allocations (at most %.1f), %.2f writes (at most %.2f) and %.2f reads", had.allocs, e.allocs, had.writes, e.writes, had.reads)
+	if e.reads > 0 {
+		fmt.Fprintf(out, " (at least %.0f)", e.reads)
+	}
+	fmt.Fprintln(out)
 	return errors.Join(
 		e.least("times the calls of "+e.other, e.calls, had.calls),
 		e.most("times the processor time of a call of "+e.other, e.cpu, had.cpu),
 		e.most("allocations in Go for a call", e.allocs, had.allocs),
-		e.least("reads for a call: it polls no more", e.reads, had.reads),
-		e.most("writes for a call: callers do not write together", e.writes, had.writes),
+		e.least("reads for a call, as polling makes", e.reads, had.reads),
+		e.most("writes for a call, as callers make who write together", e.writes, had.writes),
 	)
 }
 

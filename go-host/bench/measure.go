@@ -34,6 +34,7 @@ func measure(ctx context.Context, c contender, w *work, callers int, duration ti
 	for i := range m.times {
 		m.times[i] = hdrhistogram.New(1, 60_000_000_000, 2) // to 1 %, in 30 KB: they are in the memory that is measured
 	}
+	w.values()           // made before anything is measured
 	debug.FreeOSMemory() // what the work before has left
 	defer context.AfterFunc(ctx, func() { m.over.Store(true); m.late.Store(true) })()
 	pids := c.PIDs()

@@ -69,8 +69,9 @@ func goals() plan {
 			1:  {"rootbridge", "rootbridge-waits", "rootbridge-traced", "bare-json", "bare-json-polls", "ndjson", "node-http", "grpc"},
 			16: {"rootbridge", "rootbridge-msgpack", "ndjson", "node-http", "grpc"},
 			64: {
-				"rootbridge", "rootbridge-waits", "rootbridge-traced", "rootbridge-fresh", "rootbridge-sonic", "rootbridge-msgpack",
-				"bare", "bare-fresh", "bare-call", "bare-json", "bare-json-steps", "bare-json-traced", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
+				"rootbridge", "rootbridge-waits", "rootbridge-traced", "rootbridge-serial", "rootbridge-fresh",
+				"rootbridge-sonic", "rootbridge-msgpack", "bare", "bare-fresh", "bare-call",
+				"bare-json", "bare-json-steps", "bare-json-traced", "bare-json-v1", "bare-json-sonic", "ndjson", "ndjson-v1", "ndjson-sonic",
 				"node-http", "node-http-v1", "node-http-sonic", "grpc", "grpc-v1", "grpc-sonic",
 			},
 			256: {"rootbridge", "ndjson", "node-http", "grpc"},

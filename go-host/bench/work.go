@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -19,8 +20,8 @@ type work struct {
 	name   string
 	method string // of node/work.ts
 	kind   kind
-	values []value
-	out    func() any // returns a pointer to room for a result
+	values func() []value // made once, when they are asked for: they are in the memory that is measured
+	out    func() any     // returns a pointer to room for a result
 }
 
 // value is what a call takes and what it results in.
@@ -30,10 +31,11 @@ type value struct {
 }
 
 const (
-	// variants is how many values a work has, so that no call has what those before and beside it have: libraries remember
-	// texts that come again, and an answer that came to another caller would look right.
-	variants = 256
-	// stride is how far callers are apart in them: odd, so that no two of up to 256 callers begin with the same.
+	// variants is how many values a work has, and smallVariants how many that of 100 B, whose values have two texts each:
+	// go-json-experiment remembers 256 texts that come again, and an answer that came to another caller would look right.
+	variants      = 256
+	smallVariants = 16_384
+	// stride is how far callers are apart in them: odd, so that no two begin with the same.
 	stride = 97
 )
 
@@ -46,7 +48,7 @@ const (
 )
 
 var works = []*work{
-	typed("echo-100B", "echo", variants, newSmall, newSmall),
+	typed("echo-100B", "echo", smallVariants, newSmall, newSmall),
 	typed("echo-2KB", "echo", variants, newEvent, newEvent),
 	typed("echo-1MiB", "echo", 1, newRows, newRows),
 	typed("blob-64KiB", "echo", 1, newBlob, newBlob),
@@ -71,20 +73,26 @@ func workOf(name string) (*work, error) {
 
 // typed has n values of Go types. An echo wants what it takes.
 func typed[In, Out any](name, method string, n int, in func(i int) *In, want func(i int) *Out) *work {
-	w := &work{name, method, typedWork, make([]value, n), func() any { return new(Out) }}
-	for i := range w.values {
-		w.values[i] = value{in(i), want(i)}
-	}
-	return w
+	values := valuesOf(n, func(i int) value { return value{in(i), want(i)} })
+	return &work{name, method, typedWork, values, func() any { return new(Out) }}
+}
+
+func valuesOf(n int, valueOf func(i int) value) func() []value {
+	return sync.OnceValue(func() []value {
+		values := make([]value, n)
+		for i := range values {
+			values[i] = valueOf(i)
+		}
+		return values
+	})
 }
 
 func bytesOf(name string, n, size int) *work {
-	w := &work{name, "echo", bytesWork, make([]value, n), func() any { return new([]byte) }}
-	for i := range w.values {
+	values := valuesOf(n, func(i int) value {
 		data := newBytes(uint32(i*size), size)
-		w.values[i] = value{data, &data}
-	}
-	return w
+		return value{data, &data}
+	})
+	return &work{name, "echo", bytesWork, values, func() any { return new([]byte) }}
 }
 
 // newBytes has no part that is like another, nor do those from another number on.
@@ -97,12 +105,11 @@ func newBytes(from uint32, size int) []byte {
 }
 
 func passed[In any](name string, in func(i int) *In) *work {
-	w := &work{name, "echo", passedWork, make([]value, variants), func() any { return new(json.RawMessage) }}
-	for i := range w.values {
+	values := valuesOf(variants, func(i int) value {
 		raw := rawOf(in(i))
-		w.values[i] = value{raw, &raw}
-	}
-	return w
+		return value{raw, &raw}
+	})
+	return &work{name, "echo", passedWork, values, func() any { return new(json.RawMessage) }}
 }
 
 func rawOf(value any) json.RawMessage {
@@ -117,7 +124,8 @@ func rawOf(value any) json.RawMessage {
 
 // value is the one for a caller's nth call.
 func (w *work) value(caller, n int) value {
-	return w.values[(caller*stride+n)%len(w.values)]
+	values := w.values()
+	return values[(caller*stride+n)%len(values)]
 }
 
 // check tells whether a result is right.

@@ -1,12 +1,12 @@
 import {
+  type Compared,
   type Comparison,
-  cellOf,
+  differences,
   type Figures,
   median,
   type Results,
   ratios,
   ratiosOf,
-  typical,
 } from "./results.ts";
 
 /** A figure that Rootbridge is to reach. */
@@ -74,7 +74,10 @@ function compared(results: Results, ...comparison: Comparison): Reached {
 
 /** The comparison with the largest median. */
 function worst(results: Results, comparisons: readonly Comparison[]): Reached {
-  const { anew, rounds } = ratios(results, comparisons);
+  return most(ratios(results, comparisons));
+}
+
+function most({ anew, rounds }: Compared): Reached {
   const value = Math.max(...rounds.map(median));
   return { value, rounds: rounds.find((some) => median(some) === value) ?? [], anew };
 }
@@ -235,35 +238,35 @@ function msgpackGoals(results: Results): Goal[] {
 
 function costGoals(results: Results): Goal[] {
   const { idle } = results;
-  const allocs = (name: string, work: string) => typical(cellOf(results, name, work, 64), "allocs");
-  const beyond = (name: string, other: string, work: string) =>
-    allocs(name, work) - allocs(other, work);
+  const beyond = (host: string, other: string, works: readonly string[]) => ({
+    ...most(
+      differences(
+        results,
+        works.map((work): Comparison => ["allocs", host, other, work, 64]),
+      ),
+    ),
+    unit: "more",
+  });
   return [
     ...BYTES_HOSTS.filter(({ host }) => host !== "rootbridge-traced").map(({ host, note }) => ({
       what: `100 B, 2 KB and 1 MiB of bytes, 64 callers${note}: Go allocations per call beyond the bare loop's, the most`,
-      value: Math.max(...BYTES.map((work) => beyond(host, "bare", work))),
+      ...beyond(host, "bare", BYTES),
       most: 4,
-      unit: "more",
     })),
     {
       what: "echo-100B, echo-2KB and blob-64KiB, 64 callers: Go allocations per call beyond those of the bare loop with the same library, the most",
-      value: Math.max(...TYPED.map((work) => beyond("rootbridge", "bare-json-v1", work))),
+      ...beyond("rootbridge", "bare-json-v1", TYPED),
       most: 4,
-      unit: "more",
     },
     {
       what: "echo-100B and echo-2KB, 64 callers who wait for a place: Go allocations per call beyond those of the bare loop with the same library, the most",
-      value: Math.max(
-        ...Object.keys(LOOPS).map((work) => beyond("rootbridge-serial", "bare-json-v1", work)),
-      ),
+      ...beyond("rootbridge-serial", "bare-json-v1", Object.keys(LOOPS)),
       most: 4,
-      unit: "more",
     },
     {
       what: "echo-100B: Go allocations per call with 8 workers beyond those with one",
-      value: beyond("rootbridge-8-workers", "rootbridge", "echo-100B"),
+      ...beyond("rootbridge-8-workers", "rootbridge", ["echo-100B"]),
       most: 0.5,
-      unit: "more",
     },
     ...startGoals(results),
     {

@@ -111,10 +111,10 @@ export type Comparison = [
   otherWork?: string,
 ];
 
-export interface Ratios {
+export interface Compared {
   /** True where all are of `Results.anew`, false where none is. */
   anew: boolean;
-  /** For each comparison what the ratio is in each round; none where it was not measured. */
+  /** For each comparison what comes of it in each round; none where it was not measured. */
   rounds: number[][];
 }
 
@@ -122,29 +122,49 @@ export interface Ratios {
  * What one figure is of another in the same round, for each: what else the machine did met both. All are of one file, as
  * what two runs found is not to be mixed.
  */
-export function ratios(results: Results, comparisons: readonly Comparison[]): Ratios {
-  const of = (some: Results) => comparisons.map((comparison) => ratiosIn(some, comparison));
+export function ratios(results: Results, comparisons: readonly Comparison[]): Compared {
+  return inRounds(results, comparisons, (one, other) => one / other);
+}
+
+/** How much more one figure is than another in the same round, for each. */
+export function differences(results: Results, comparisons: readonly Comparison[]): Compared {
+  return inRounds(results, comparisons, (one, other) => one - other);
+}
+
+type Operation = (one: number, other: number) => number;
+
+function inRounds(
+  results: Results,
+  comparisons: readonly Comparison[],
+  operation: Operation,
+): Compared {
+  const of = (some: Results) => comparisons.map((each) => roundsIn(some, each, operation));
   const anew = results.anew && of(results.anew);
   return anew?.every(({ length }) => length > 0)
     ? { anew: true, rounds: anew }
     : { anew: false, rounds: of(results) };
 }
 
-function ratiosIn(
+function roundsIn(
   results: Results,
   [figure, of, to, work, callers, otherWork = work]: Comparison,
+  operation: Operation,
 ): number[] {
   const one = cellOf(results, of, work, callers)?.rounds;
   const other = cellOf(results, to, otherWork, callers)?.rounds;
   if (!one || !other) return [];
   const figures = (rounds: readonly Figures[]) => rounds.map((round) => round[figure]);
-  return ratiosOf(figures(one), figures(other));
+  return paired(figures(one), figures(other), operation);
 }
 
-/** What one value is of the other of the same round. A round that only one of both has is NaN. */
+/** What one value is of the other of the same round. */
 export function ratiosOf(some: readonly number[], others: readonly number[]): number[] {
-  return Array.from(
-    { length: Math.max(some.length, others.length) },
-    (_, i) => (some[i] ?? Number.NaN) / (others[i] ?? Number.NaN),
+  return paired(some, others, (one, other) => one / other);
+}
+
+/** A round that only one of both has is NaN. */
+function paired(some: readonly number[], others: readonly number[], of: Operation): number[] {
+  return Array.from({ length: Math.max(some.length, others.length) }, (_, i) =>
+    of(some[i] ?? Number.NaN, others[i] ?? Number.NaN),
   );
 }

@@ -28,7 +28,8 @@ type Options struct {
 
 // Pool is a set of resources of type T.
 //
-// Law: mu guards all fields and those of Slot and waiter. It is never held while anything can wait.
+// Law: mu guards what is below it, and the fields of Slot, and those of a waiter while it is in the queue. It is never held
+// while anything can wait.
 type Pool[T any] struct {
 	options Options
 	full    atomic.Bool // the queue is; written under mu
@@ -143,7 +144,7 @@ func (p *Pool[T]) queueLastLocked() (*waiter[T], error) {
 	if p.waiters.length >= p.options.QueueLimit {
 		return nil, ErrQueueFull
 	}
-	w := p.newWaiter()
+	w := p.takeWaiter()
 	p.waiters.insert(w, &p.waiters.end)
 	return w, nil
 }
@@ -153,13 +154,13 @@ func (p *Pool[T]) queueAgainLocked() (*waiter[T], error) {
 	if err := p.refusalLocked(); err != nil {
 		return nil, err
 	}
-	w := p.newWaiter()
+	w := p.takeWaiter()
 	w.again = true
 	p.waiters.insert(w, p.waiters.firstNew())
 	return w, nil
 }
 
-func (p *Pool[T]) newWaiter() *waiter[T] {
+func (p *Pool[T]) takeWaiter() *waiter[T] {
 	return p.spare.Get().(*waiter[T]) //nolint:errcheck // the pool holds nothing else
 }
 
@@ -252,7 +253,7 @@ func (p *Pool[T]) wait(ctx context.Context, until, deadline time.Time, w *waiter
 	return nil, reason
 }
 
-// leave ends a wait that nobody has ended yet. The waiter is not used again: it may be told of a slot all the same.
+// leave ends its caller's wait. Somebody may have ended it just before, and its done is full then: it is not used again.
 func (p *Pool[T]) leave(w *waiter[T]) {
 	w.timer.Stop()
 	p.mu.Lock()
