@@ -88,7 +88,7 @@ type Options struct {
 	BootTimeout time.Duration
 
 	// QueueLimit is how many calls may wait for a worker at a time; the next fails with CodeOverloaded. Default 1,024;
-	// negative means that none may wait.
+	// negative means that none may wait. Calls that a worker had and did not begin wait once more beside them.
 	QueueLimit int
 
 	// QueueTimeout is how long a call may wait for a worker before it fails with CodeQueueTimeout. Default 10 s.

@@ -58,13 +58,14 @@ func (l *life) checkStats(s rootbridge.Stats) {
 	if inFlight == s.InFlight {
 		l.evenAt = time.Now()
 	}
+	mostWaiting := queueLimit + l.mostWorkers()*l.plan.options.Concurrency // calls that their workers had not begun wait once more
 	all := s.Starting + s.Ready + s.Suspect + s.Draining
 	l.verify(s,
 		claim{all <= l.mostWorkers(), fmt.Sprintf("there are %d workers, at most %d are allowed", all, l.mostWorkers())},
 		claim{count["ready"] == s.Ready && count["suspect"] == s.Suspect && count["draining"] == s.Draining, "the workers have other states than their sums"},
 		claim{inFlight <= s.InFlight, "the workers have more calls in flight than there are"},
 		claim{time.Since(l.evenAt) < callBound, "calls of workers that are gone stay in flight"},
-		claim{s.Queued <= queueLimit, fmt.Sprintf("more than %d calls wait", queueLimit)},
+		claim{s.Queued <= mostWaiting, fmt.Sprintf("more than %d calls wait", mostWaiting)},
 		claim{s.Bytes <= maxInFlight, fmt.Sprintf("arguments have more than %d bytes", maxInFlight)},
 		claim{s.Wanted >= l.leastWorkers() && s.Wanted <= l.plan.options.Workers, "more or fewer workers are wanted than may be"},
 		claim{min(s.Starting, s.InFlight, s.Queued, s.Bytes) >= 0, "something is below zero"},
