@@ -20,7 +20,7 @@ import (
 // Law: mu guards gathered, large, their spares and flushing. A slot is its caller's, but for the reader between send and done.
 type loop struct {
 	*node
-	room    func(old []byte, size int) []byte // for an answer
+	room    room
 	slots   []slot
 	waiting atomic.Int32 // callers
 
@@ -31,6 +31,9 @@ type loop struct {
 	spareLarge []frame
 	flushing   bool // somebody writes
 }
+
+// room returns memory for an answer of this size. old is that of the answer before.
+type room func(old []byte, size int) []byte
 
 // frame refers to a payload of a caller, who waits for the answer and leaves it as it is until then.
 type frame struct {
@@ -54,7 +57,7 @@ const yieldFrom = 32
 const apart = 64 << 10
 
 // startLoop starts a loop that asks for answers for up to poll before it waits for the system, and reads them into room.
-func startLoop(ctx context.Context, file string, callers int, poll time.Duration, room func(old []byte, size int) []byte) (*loop, error) {
+func startLoop(ctx context.Context, file string, callers int, poll time.Duration, room room) (*loop, error) {
 	n, err := startNode(ctx, nil, file)
 	if err != nil {
 		return nil, err
@@ -171,7 +174,7 @@ func (l *loop) fail(err error) {
 // bare passes bytes. Node sends them back: without looking at them, or as what a function of its own returns.
 type bare struct{ *loop }
 
-func startBare(file string, poll time.Duration, room func(old []byte, size int) []byte) func(context.Context, int) (contender, error) {
+func startBare(file string, poll time.Duration, room room) func(context.Context, int) (contender, error) {
 	return func(ctx context.Context, callers int) (contender, error) {
 		l, err := startLoop(ctx, file, callers, poll, room)
 		return bare{l}, err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 )
@@ -98,15 +97,13 @@ func decodingAllocs(t *testing.T, w *work, n int, values []value) float64 {
 			t.Fatal(err)
 		}
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
+	before := allocations()
 	for i := range n {
 		if err := v1JSON.decode(texts[i%len(texts)], w.out()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(n)
+	return float64(allocations()-before) / float64(n)
 }
 
 func TestOneWrongByteIsNoticed(t *testing.T) {

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // usage is what this process and others have used so far.
 type usage struct {
@@ -11,4 +14,11 @@ type usage struct {
 	writes   uint64
 	goPeak   uint64 // resident memory since resetPeaks, in bytes
 	nodePeak uint64
+}
+
+// allocations are those of this process so far.
+func allocations() uint64 {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return memory.Mallocs
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"time"
 
@@ -58,12 +57,6 @@ func usageOf(pids []int) (usage, error) {
 		u.nodePeak = uint64(ended.Maxrss) << 10 // of the largest that has ended
 	}
 	return u, nil
-}
-
-func allocations() uint64 {
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	return memory.Mallocs
 }
 
 // systemCalls are this process's that read and that write; see proc_pid_io(5).
