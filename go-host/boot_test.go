@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,11 +132,15 @@ func TestNodeIsFoundOnThePathOrTheErrorSaysWhereItWasSought(t *testing.T) {
 	expectCode(t, err, rootbridge.CodeBootFailed, "PATH", "/nodejs/bin/node", "Options.Node")
 }
 
-func TestOptionsThatNegativeTurnsOffSayWhatTheyTake(t *testing.T) {
+func TestOptionsOutOfRangeSayWhatTheyTake(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]rootbridge.Options{
-		"expected Options.BusyPoll to be at most 1ms, or negative for none, got 2ms":     {Source: busy, BusyPoll: 2 * time.Millisecond},
-		"expected Options.MinWorkers to be at most 1024, or negative for none, got 2000": {Source: busy, MinWorkers: 2000},
+		"expected Options.BusyPoll to be at most 1ms, or negative for none, got 2ms":            {Source: busy, BusyPoll: 2 * time.Millisecond},
+		"expected Options.MinWorkers to be at most 1024, or negative for none, got 2000":        {Source: busy, MinWorkers: 2000},
+		"expected Options.MaxCalls to be 0 or more, got -1":                                     {Source: busy, MaxCalls: -1},
+		"expected Options.MaxInFlight to be 0 or more, got -1":                                  {Source: busy, MaxInFlight: -1},
+		"expected Options.KillGrace between 0s and 876000h0m0s, got -1s":                        {Source: busy, KillGrace: -time.Second},
+		"expected Options.MaxLifetime between 0s and 876000h0m0s, got 2562047h47m16.854775807s": {Source: busy, MaxLifetime: math.MaxInt64},
 	} {
 		expectCode(t, startErr(t, o), rootbridge.CodeInvalidArgument, want)
 	}
@@ -152,7 +157,6 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"Options.MaxPayload":           {Source: busy, MaxPayload: 100},
 		"Options.Codec":                {Source: busy, Codec: "xml"},
 		"Options.Convention":           {Source: busy, Convention: "swapped"},
-		"Options.KillGrace":            {Source: busy, KillGrace: -time.Second},
 		"Options.Env[1]":               {Source: busy, Env: []string{"A=1", "s3cret"}},
 	} {
 		e := startErr(t, o)

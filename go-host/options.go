@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -276,19 +275,19 @@ func (o Options) check() error {
 	return errors.Join(
 		checkRange("Workers", o.Workers, 0, 1024),
 		checkRange("Concurrency", o.Concurrency, 0, 1<<16),
-		checkRange("BootTimeout", o.BootTimeout, 0, 1<<62),
-		checkRange("QueueTimeout", o.QueueTimeout, 0, 1<<62),
-		checkRange("KillGrace", o.KillGrace, 0, 1<<62),
-		checkRange("DrainTimeout", o.DrainTimeout, 0, 1<<62),
+		checkRange("BootTimeout", o.BootTimeout, 0, century),
+		checkRange("QueueTimeout", o.QueueTimeout, 0, century),
+		checkRange("KillGrace", o.KillGrace, 0, century),
+		checkRange("DrainTimeout", o.DrainTimeout, 0, century),
 		checkMost("MinWorkers", o.MinWorkers, 1024),
 		checkRange("MaxDraining", o.MaxDraining, 0, 1<<16),
-		checkRange("MaxCalls", o.MaxCalls, 0, math.MaxInt),
-		checkRange("MaxLifetime", o.MaxLifetime, 0, 1<<62),
-		checkRange("MaxIdleTime", o.MaxIdleTime, 0, 1<<62),
+		checkNotNegative("MaxCalls", o.MaxCalls),
+		checkRange("MaxLifetime", o.MaxLifetime, 0, century),
+		checkRange("MaxIdleTime", o.MaxIdleTime, 0, century),
 		checkMaxHeap(o.MaxHeap),
 		checkRange("MaxRSS", o.MaxRSS, 0, 1<<50),
 		checkMost("BusyPoll", o.BusyPoll, time.Millisecond),
-		checkRange("MaxInFlight", o.MaxInFlight, 0, math.MaxInt),
+		checkNotNegative("MaxInFlight", o.MaxInFlight),
 		o.checkMaxPayload(),
 		o.checkInspect(),
 		checkWord("Options.Codec", o.Codec, "", JSON, MsgPack),
@@ -298,6 +297,9 @@ func (o Options) check() error {
 		checkEnv(o.Env),
 	)
 }
+
+// century is the longest time an option may have: with it no sum of times is too large for a time.Duration.
+const century = 100 * 365 * 24 * time.Hour
 
 // smallestHeap is the heap, in bytes, below which Node crashes before any code runs.
 const smallestHeap = 8 << 20
@@ -312,6 +314,13 @@ func checkMaxHeap(bytes int64) error {
 func checkRange[T int | int64 | time.Duration](name string, value, least, most T) error {
 	if value < least || value > most {
 		return fmt.Errorf("expected Options.%s between %v and %v, got %v", name, least, most, value)
+	}
+	return nil
+}
+
+func checkNotNegative(name string, value int) error {
+	if value < 0 {
+		return fmt.Errorf("expected Options.%s to be 0 or more, got %d", name, value)
 	}
 	return nil
 }
