@@ -77,13 +77,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// work makes calls of all kinds.
 func (i *idle) work(ctx context.Context, c contender, callers int) error {
-	for _, name := range []string{"echo-100B", "echo-2KB", "bytes-2KB", "passed-2KB"} {
-		w, err := workOf(name)
-		if err != nil {
-			return err
-		}
+	for _, w := range busyWorks(callers) {
 		f, err := measure(ctx, c, w, callers, time.Second)
 		if err != nil {
 			return err
@@ -92,4 +87,14 @@ func (i *idle) work(ctx context.Context, c contender, callers int) error {
 		i.GoMemory = max(i.GoMemory, f.GoPeak)
 	}
 	return nil
+}
+
+// busyWorks are of all kinds, with n values each: what they hold, and what Go leaves to garbage beside it, would count as the host's.
+func busyWorks(n int) []*work {
+	return []*work{
+		typed("echo-100B", "echo", n, newSmall, newSmall),
+		typed("echo-2KB", "echo", n, newEvent, newEvent),
+		bytesOf("bytes-2KB", n, 2_000),
+		passed("passed-2KB", n, newEvent),
+	}
 }

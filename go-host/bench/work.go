@@ -55,7 +55,7 @@ var works = []*work{
 	bytesOf("bytes-100B", variants, 100),
 	bytesOf("bytes-2KB", variants, 2_000),
 	bytesOf("bytes-1MiB", 1, 1<<20),
-	passed("passed-2KB", newEvent),
+	passed("passed-2KB", variants, newEvent),
 	typed("check", "check", variants, newCustomer, always(&verdict{Valid: true, Problems: []string{}})),
 	typed("validate", "validate", variants, newOrder, always(&verdict{Valid: true, Problems: []string{}})),
 	typed("render", "render", variants, newOrder, pageOf),
@@ -104,8 +104,8 @@ func newBytes(from uint32, size int) []byte {
 	return data[:size]
 }
 
-func passed[In any](name string, in func(i int) *In) *work {
-	values := valuesOf(variants, func(i int) value {
+func passed[In any](name string, n int, in func(i int) *In) *work {
+	values := valuesOf(n, func(i int) value {
 		raw := rawOf(in(i))
 		return value{raw, &raw}
 	})
