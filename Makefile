@@ -1,10 +1,12 @@
 # One target per need. Every target installs what it needs; `make` alone lists them.
 
 GOLANGCI_VERSION := v2.15.0
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 NODES ?= 18 20 22 24 26
 ADDR ?= 127.0.0.1:8080
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+ROUNDS ?= 6
 CHAOS_TIME ?= 3m
 CHAOS_SEED ?=
 SOAK_CALLS ?= 1000000
@@ -162,6 +164,14 @@ bench-build: bench-node
 .PHONY: bench-node
 bench-node: require node_modules/.stamp $(BENCH)/node_modules/.stamp
 	@$(DEV) node $(BENCH)/node/build.ts
+
+# Programs of both languages take turns. benchstat tells the median of their rounds.
+.PHONY: bench-libraries
+bench-libraries: bench-node ## what libraries for JSON and MessagePack take, about 6 minutes (ROUNDS=6)
+	@rm -f $(BENCH)/build/libraries.txt
+	@cd $(BENCH) && for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
+		{ $(DEV) go test -run '^$$' -bench Libraries -benchtime 0.5s -cpu 1 . && $(DEV) node node/libraries.ts; } >> build/libraries.txt || exit 1; done
+	@cd $(BENCH) && go run golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION) -table /format,/value,/do -row /library -ignore .fullname build/libraries.txt
 
 .PHONY: microbench
 microbench: require node_modules/.stamp ## benchmarks of single parts, of both languages (BENCHTIME=1s)

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/bytedance/sonic"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+	goccy "github.com/goccy/go-json"
+	hashicorp "github.com/hashicorp/go-msgpack/v2/codec"
+	segmentio "github.com/segmentio/encoding/json"
+	shamaton "github.com/shamaton/msgpack/v3"
+	ugorji "github.com/ugorji/go/codec"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// formatLibraries are those of which Rootbridge's were chosen: make bench-libraries. Each keeps what it lets its users keep from
+// one value to the next, and writes the names of JSON's tags if it knows them.
+var formatLibraries = []struct {
+	format, name string
+	library
+}{
+	{"json", "encoding-json", standardJSON},
+	{"json", "go-json-experiment", library{Marshal: jsonv1.Marshal, Unmarshal: unmarshalV1}},
+	{"json", "segmentio", library{Marshal: segmentio.Marshal, Unmarshal: segmentio.Unmarshal}},
+	{"json", "sonic-ConfigStd", sonicJSON},
+	{"json", "sonic-ConfigDefault", library{Marshal: sonic.Marshal, Unmarshal: sonic.Unmarshal}},
+	{"json", "goccy", library{Marshal: goccy.Marshal, Unmarshal: goccy.Unmarshal}},
+	{"msgpack", "vmihailenco", vmihailencoLibrary()},
+	{"msgpack", "ugorji", ugorjiLibrary()},
+	{"msgpack", "shamaton", library{Marshal: shamaton.MarshalAsMap, Unmarshal: shamaton.UnmarshalAsMap}},
+	{"msgpack", "hashicorp", hashicorpLibrary()},
+}
+
+// vmihailencoLibrary is as Rootbridge uses it.
+func vmihailencoLibrary() library {
+	var text bytes.Buffer
+	encoder, decoder := msgpack.NewEncoder(&text), msgpack.NewDecoder(nil)
+	encoder.SetCustomStructTag("json")
+	encoder.UseCompactInts(true)
+	decoder.SetCustomStructTag("json")
+	return library{
+		Marshal: func(in any) ([]byte, error) {
+			text.Reset()
+			err := encoder.Encode(in)
+			return text.Bytes(), err
+		},
+		Unmarshal: func(text []byte, out any) error {
+			decoder.ResetReader(bytes.NewReader(text))
+			return decoder.Decode(out)
+		},
+	}
+}
+
+func ugorjiLibrary() library {
+	handle := &ugorji.MsgpackHandle{WriteExt: true}
+	return resetLibrary(ugorji.NewEncoderBytes(nil, handle), ugorji.NewDecoderBytes(nil, handle))
+}
+
+func hashicorpLibrary() library {
+	handle := &hashicorp.MsgpackHandle{WriteExt: true}
+	return resetLibrary(hashicorp.NewEncoderBytes(nil, handle), hashicorp.NewDecoderBytes(nil, handle))
+}
+
+// resetLibrary is one whose encoder and decoder are told anew where to write and read.
+func resetLibrary(encoder interface {
+	ResetBytes(text *[]byte)
+	Encode(in any) error
+}, decoder interface {
+	ResetBytes(text []byte)
+	Decode(out any) error
+},
+) library {
+	var text []byte
+	return library{
+		Marshal: func(in any) ([]byte, error) {
+			text = text[:0]
+			encoder.ResetBytes(&text)
+			err := encoder.Encode(in)
+			return text, err
+		},
+		Unmarshal: func(text []byte, out any) error {
+			decoder.ResetBytes(text)
+			return decoder.Decode(out)
+		},
+	}
+}
+
+// Not in parallel: some of the libraries above are for one goroutine.
+func TestEachFormatsLibraryReadsWhatItHasWritten(t *testing.T) { //nolint:paralleltest // said above
+	for _, l := range formatLibraries {
+		for _, w := range formatWorks(t) {
+			for _, v := range w.values()[:min(2, len(w.values()))] {
+				text, err := l.Marshal(v.in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out := w.out()
+				if err := l.Unmarshal(text, out); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(out, v.in) {
+					t.Errorf("%s: %s: expected %s, got %s", l.name, w.name, short(v.in), short(out))
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkLibraries(b *testing.B) {
+	works := formatWorks(b)
+	for _, l := range formatLibraries {
+		for _, w := range works {
+			name := fmt.Sprintf("format=%s/library=%s/value=%s/do=", l.format, l.name, w.name)
+			b.Run(name+"encode", func(b *testing.B) { benchmarkEncode(b, l.library, w) })
+			b.Run(name+"decode", func(b *testing.B) { benchmarkDecode(b, l.library, w) })
+		}
+	}
+}
+
+func formatWorks(t testing.TB) (list []*work) {
+	t.Helper()
+	for _, name := range []string{"echo-2KB", "echo-1MiB"} {
+		w, err := workOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.values() // which takes none of what is measured, and the same memory beside each library
+		list = append(list, w)
+	}
+	return list
+}
+
+func benchmarkEncode(b *testing.B, l library, w *work) {
+	b.Helper()
+	for n := 0; b.Loop(); n++ {
+		if _, err := l.Marshal(w.value(0, n).in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkDecode(b *testing.B, l library, w *work) {
+	b.Helper()
+	texts := make([][]byte, len(w.values()))
+	for i, v := range w.values() {
+		text, err := l.Marshal(v.in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		texts[i] = bytes.Clone(text)
+	}
+	for n := 0; b.Loop(); n++ {
+		if err := l.Unmarshal(texts[n%len(texts)], w.out()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
