@@ -161,7 +161,7 @@ func (e *msgPackEncoder) fields(v reflect.Value, fields *structFields, depth int
 
 func (e *msgPackEncoder) field(field *structField, value reflect.Value, depth int) error {
 	e.buffer.bytes = append(e.buffer.bytes, field.packed...)
-	if !field.quoted {
+	if field.quoted == nil {
 		return e.value(value, depth)
 	}
 	value, err := pointee(value)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -350,14 +351,32 @@ func (d *msgPackDecoder) field(v reflect.Value, field *structField) error {
 	if err != nil {
 		return err
 	}
-	if !field.quoted || kindOf(d.rest) == itemNothing || formOf(target.Type()).decodesItself {
+	if field.quoted == nil || kindOf(d.rest) == itemNothing || formOf(target.Type()).decodesItself {
 		return d.value(target)
 	}
 	if kind := kindOf(d.rest); kind != itemText {
 		return misplaced(" is %s: expected text, as the tag has the option string", kind)
 	}
 	_, body, _ := d.next()
-	return causedBy(json.Unmarshal(body, target.Addr().Interface()))
+	return causedBy(field.unquote(target, body))
+}
+
+// unquote has encoding/json decode what text stands for, as it alone knows what that may be: numbers such as 007 among it.
+func (f *structField) unquote(target reflect.Value, text []byte) error {
+	holder := reflect.New(f.quoted)
+	value := holder.Elem().Field(0)
+	value.Set(target)
+	encoded, err := json.Marshal(map[string]string{quotedName: string(text)})
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(encoded, holder.Interface())
+	target.Set(value)
+	var e *json.UnmarshalTypeError
+	if errors.As(err, &e) {
+		e.Struct, e.Field = "", "" // those of holder
+	}
+	return err
 }
 
 func (d *msgPackDecoder) items(v reflect.Value, n int) error {

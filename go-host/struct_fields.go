@@ -16,11 +16,12 @@ type structFields struct {
 
 // structField may be promoted from an embedded struct.
 type structField struct {
-	name                        string
-	packed                      []byte // the name as MessagePack
-	index                       []int  // of the field in the struct, for a promoted one behind those of what it is embedded in
-	tagged                      bool
-	omitEmpty, omitZero, quoted bool
+	name                string
+	packed              []byte // the name as MessagePack
+	index               []int  // of the field in the struct, for a promoted one behind those of what it is embedded in
+	tagged              bool
+	omitEmpty, omitZero bool
+	quoted              reflect.Type // with the option string a struct that has this field alone, which encoding/json decodes
 }
 
 func fieldsOf(t reflect.Type) *structFields {
@@ -71,6 +72,9 @@ func visibleFields(t reflect.Type) []structField {
 	return visible
 }
 
+// quotedName is that of the field in structField.quoted.
+const quotedName = "V"
+
 // fieldOrEmbedded returns a field, or the struct whose fields are promoted in its place, or neither.
 func fieldOrEmbedded(f reflect.StructField, index []int) (embedded, *structField) {
 	tag := f.Tag.Get("json")
@@ -91,10 +95,11 @@ func fieldOrEmbedded(f reflect.StructField, index []int) (embedded, *structField
 		name = f.Name
 	}
 	has := func(option string) bool { return slices.Contains(strings.Split(options, ","), option) }
-	return embedded{}, &structField{
-		name: name, index: index, tagged: tagged,
-		omitEmpty: has("omitempty"), omitZero: has("omitzero"), quoted: has("string") && isQuotable(f.Type),
+	field := &structField{name: name, index: index, tagged: tagged, omitEmpty: has("omitempty"), omitZero: has("omitzero")}
+	if has("string") && isQuotable(f.Type) {
+		field.quoted = reflect.StructOf([]reflect.StructField{{Name: quotedName, Type: f.Type, Tag: `json:",string"`}})
 	}
+	return embedded{}, field
 }
 
 // isName tells whether encoding/json takes a tag's name.
