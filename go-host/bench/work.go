@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -268,5 +267,28 @@ func newEvent(i int) *events.APIGatewayV2HTTPRequest {
 	return &event
 }
 
-//go:embed event.json
-var eventText string
+const eventText = `{
+  "version": "2.0", "routeKey": "POST /orders/{id}", "rawPath": "/orders/1001",
+  "rawQueryString": "expand=lines&expand=customer&currency=EUR",
+  "cookies": ["session=8c1f6f7a2f0e4f0a9d4b", "theme=dark"],
+  "headers": {
+    "accept": "application/json, text/plain;q=0.9, */*;q=0.8", "accept-encoding": "gzip, deflate, br",
+    "accept-language": "en-GB,en;q=0.7,de;q=0.3", "cache-control": "no-cache", "content-length": "228",
+    "content-type": "application/json", "host": "shop.example.com", "origin": "https://shop.example.com", "priority": "u=1",
+    "referer": "https://shop.example.com/checkout", "sec-fetch-dest": "empty", "sec-fetch-mode": "cors", "sec-fetch-site": "same-origin",
+    "x-request-id": "7f3c2a510d9e4b8f9c662e1", "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "x-amzn-trace-id": "Root=1-674a5f7e-2b1d5c8e0f3a4b6c7d8e9f01", "x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443",
+    "x-forwarded-proto": "https"
+  },
+  "queryStringParameters": {"expand": "lines,customer", "currency": "EUR"},
+  "pathParameters": {"id": "1001"}, "stageVariables": {"backend": "orders-blue"},
+  "requestContext": {
+    "accountId": "123456789012", "apiId": "a1b2c3d4e5", "domainName": "shop.example.com", "domainPrefix": "shop",
+    "authorizer": {"jwt": {"claims": {"sub": "0f8fad5b-d9cb-469f-a165-70867728950e", "scope": "orders:write orders:read"}, "scopes": ["orders:write"]}},
+    "http": {"method": "POST", "path": "/orders/1001", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "Mozilla/5.0"},
+    "requestId": "dKtXGh3PoAMEVbA=", "routeKey": "POST /orders/{id}", "stage": "$default", "time": "26/Nov/2026:10:15:42 +0000",
+    "timeEpoch": 1795688142000
+  },
+  "body": "{\"lines\":[{\"sku\":\"A-1\",\"quantity\":2,\"price\":19.9},{\"sku\":\"B-7\",\"quantity\":1,\"price\":4.5},{\"sku\":\"C-12\",\"quantity\":12,\"price\":0.25}],\"customer\":{\"name\":\"Ada & Co\",\"email\":\"ada@example.com\"},\"note\":\"Please ring twice\"}",
+  "isBase64Encoded": false
+}`

@@ -217,6 +217,10 @@ function bytesGoals(results: Results): Goal[] {
       what: `${work}, 64 callers, results in memory of their own: calls/s of the bare loop with such results, too`,
       ...compared(results, "rate", "rootbridge-fresh", "bare-fresh", work, 64),
     })),
+    ...goals.map(([work]) => ({
+      what: `${work}, 64 callers, into memory that the caller uses again: calls/s of the bare loop that calls a function, too`,
+      ...compared(results, "rate", "rootbridge", "bare-call", work, 64),
+    })),
     {
       what: "2 KB of JSON typed, 64 callers: Go's processor time of JSON passed through",
       ...compared(results, "goCPU", "rootbridge", "rootbridge", "echo-2KB", 64, "passed-2KB"),

@@ -1,11 +1,13 @@
 // What each library of Node's for JSON and MessagePack takes by itself, in lines as Go's benchmarks print: make bench-libraries.
 
 import { deepStrictEqual } from "node:assert";
+import { readFileSync } from "node:fs";
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import lite from "msgpack-lite";
 import { Packr } from "msgpackr";
 import notepack from "notepack.io";
-import event from "../event.json" with { type: "json" };
+import { decodeValue, encodeValue, loadMsgpack } from "../../../protocol/codec.ts";
+import { Encoding } from "../../../protocol/frame.ts";
 
 /** Milliseconds for each figure. */
 const ROUND = 500;
@@ -16,13 +18,20 @@ interface Library {
   decode(bytes: Uint8Array): unknown;
 }
 
-function main(): void {
+/** The values are those of the benchmark in Go, which it leaves in a file. */
+async function main(): Promise<void> {
+  await loadMsgpack();
+  const text = readFileSync(new URL("../build/libraries.json", import.meta.url), "utf8");
+  const all = JSON.parse(text) as Record<string, unknown[]>;
   for (const { name, encode, decode } of libraries) {
-    for (const [value, sample] of Object.entries(values)) {
-      const bytes = Buffer.from(encode(sample)); // of its own, as some encode into memory that they use again
-      deepStrictEqual(decode(bytes), sample);
-      print(name, value, "encode", () => encode(sample));
-      print(name, value, "decode", () => decode(bytes));
+    for (const [value, samples] of Object.entries(all)) {
+      const bytes = samples.map((sample) => Buffer.from(encode(sample)));
+      deepStrictEqual(
+        bytes.map((encoded) => decode(encoded)),
+        samples,
+      );
+      print(name, value, "encode", (n) => encode(samples[n % samples.length]));
+      print(name, value, "decode", (n) => decode(bytes[n % bytes.length] as Buffer));
     }
   }
 }
@@ -49,20 +58,19 @@ const libraries: Library[] = [
   },
   { name: "notepack.io", encode: notepack.encode, decode: notepack.decode },
   { name: "msgpack-lite", encode: lite.encode, decode: lite.decode },
+  {
+    name: "rootbridge-json",
+    encode: (value) => encodeValue(value, Encoding.Json),
+    decode: (bytes) => decodeValue(bytes, Encoding.Json),
+  },
+  {
+    name: "rootbridge-msgpack",
+    encode: (value) => encodeValue(value, Encoding.Msgpack),
+    decode: (bytes) => decodeValue(bytes, Encoding.Msgpack),
+  },
 ];
 
-const values: Record<string, unknown> = {
-  "echo-2KB": event,
-  "echo-1MiB": Array.from({ length: 8_670 }, (_, i) => ({
-    id: i,
-    name: `article number ${i} of the catalogue`,
-    price: i + 0.25,
-    tags: ["new", "reduced", "garden"],
-    stock: i % 2 === 0,
-  })),
-};
-
-function print(library: string, value: string, what: string, work: () => unknown): void {
+function print(library: string, value: string, what: string, work: (n: number) => unknown): void {
   measure(work); // which has it compiled
   const { times, nanoseconds } = measure(work);
   const benchmark = `BenchmarkLibraries/format=node/library=${library}/value=${value}/do=${what}`;
@@ -70,13 +78,13 @@ function print(library: string, value: string, what: string, work: () => unknown
 }
 
 /** Calls it for a round's time, and tells how often that was and how long. */
-function measure(work: () => unknown): { times: number; nanoseconds: number } {
+function measure(work: (n: number) => unknown): { times: number; nanoseconds: number } {
   const began = performance.now();
   for (let times = 1; ; times++) {
-    work();
+    work(times);
     const milliseconds = performance.now() - began;
     if (milliseconds >= ROUND) return { times, nanoseconds: milliseconds * 1e6 };
   }
 }
 
-main();
+await main();
