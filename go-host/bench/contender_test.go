@@ -87,13 +87,7 @@ func TestALibraryThatRemembersTextsGainsNothingByIt(t *testing.T) {
 // they remember.
 func decodingAllocs(t *testing.T, w *work) (first, again float64) {
 	t.Helper()
-	texts := make([][]byte, len(w.values()))
-	for i, v := range w.values() {
-		var err error
-		if texts[i], err = v1JSON.encode(v.in); err != nil {
-			t.Fatal(err)
-		}
-	}
+	texts := encodedValues(t, v1JSON, w)
 	if err := v1JSON.decode(texts[0], w.out()); err != nil { // which makes what the library keeps for a type
 		t.Fatal(err)
 	}
@@ -111,6 +105,18 @@ func decodingAllocs(t *testing.T, w *work) (first, again float64) {
 		return float64(allocations()-before) / float64(len(texts))
 	}
 	return decodeAll(), decodeAll()
+}
+
+func encodedValues(t testing.TB, l library, w *work) [][]byte {
+	t.Helper()
+	texts := make([][]byte, len(w.values()))
+	for i, v := range w.values() {
+		var err error
+		if texts[i], err = l.encode(v.in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return texts
 }
 
 func TestOneWrongByteIsNoticed(t *testing.T) {

@@ -333,7 +333,7 @@ func TestSlowClientsOfTheHandlerAreCutOffAndSlowAnswersAreNot(t *testing.T) {
 	defer unread.Close()
 	eventually(t, "the handler has answered", func() bool { return admin.stats().Succeeded == 21 })
 	eventually(t, "who does not read it is cut off", func() bool { return openSockets(front.path("s.sock")) <= 2 })
-	time.Sleep(limit + limit/2)
+	time.Sleep(limit + limit/2) // longer than any of the limits
 	release()
 	if got := <-held; got.body != "held" {
 		t.Errorf("got %d %s", got.status, got.body)
