@@ -1,11 +1,31 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 const root = join(import.meta.dirname, "..", "..");
+/** What the package is built of and holds. */
+const SOURCES = [
+  "LICENSE",
+  "README.md",
+  "go-host/internal/process",
+  "package.json",
+  "protocol",
+  "src",
+  "tsconfig.build.json",
+  "tsconfig.json",
+];
 
 describe("the npm package, installed as a user would", () => {
   const folder = mkdtempSync(join(tmpdir(), "rootbridge-npm-"));
@@ -18,9 +38,7 @@ describe("the npm package, installed as a user would", () => {
     });
 
   before(() => {
-    const pack = ["pack", "--silent", "--pack-destination", folder];
-    execFileSync("npm", pack, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
-    const [tarball = ""] = readdirSync(folder);
+    const tarball = packCopy(folder);
     writeFileSync(join(folder, "package.json"), '{"private":true}');
     writeFileSync(
       join(folder, "legacy.js"),
@@ -82,6 +100,18 @@ describe("the npm package, installed as a user would", () => {
     assert.equal(run(tsc, ...flags, ...types, "program.mts"), "");
   });
 });
+
+/** Packs a copy: packing builds, and dist/ is what other tests' code gets for `rootbridge` meanwhile. */
+function packCopy(folder: string): string {
+  const copy = join(folder, "sources");
+  for (const name of SOURCES) cpSync(join(root, name), join(copy, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
+  const pack = ["pack", "--silent", "--pack-destination", folder];
+  execFileSync("npm", pack, { cwd: copy, stdio: ["ignore", "ignore", "inherit"] });
+  rmSync(copy, { recursive: true });
+  const [tarball = ""] = readdirSync(folder);
+  return tarball;
+}
 
 function filesOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
