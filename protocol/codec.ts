@@ -2,6 +2,7 @@ import { types } from "node:util";
 import { assertWellFormed } from "./depth.ts";
 import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
+import { mendHalves } from "./half.ts";
 import { mapList, someItem } from "./list.ts";
 import {
   Buffer,
@@ -90,7 +91,10 @@ function encodeMsgpack(value: unknown, root: string): Uint8Array {
   const { pack } = loadedPacker();
   try {
     const tidied = tidy(value);
-    return tidied === undefined ? EMPTY : pack(tidied);
+    if (tidied === undefined) return EMPTY;
+    const bytes = pack(tidied);
+    mendHalves(bytes);
+    return bytes;
   } catch (error) {
     throw new CodecError(describeProblem(value, "msgpack", root, error), { cause: error });
   }

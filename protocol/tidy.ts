@@ -2,7 +2,7 @@ import { Buffer as NodeBuffer } from "node:buffer";
 import { types } from "node:util";
 import { MAX_DEPTH } from "./depth.ts";
 import { sliceList, someItem } from "./list.ts";
-import { Buffer, eachEntry, matches, membersOf, readText, setEntry, timeOf } from "./methods.ts";
+import { Buffer, eachEntry, membersOf, setEntry, timeOf } from "./methods.ts";
 
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
@@ -49,15 +49,14 @@ type Key = string | number;
 function tidyAt(value: unknown, key: Key, depth: number): unknown {
   switch (typeof value) {
     case "string":
-      return value.length < SHORT && hasLoneSurrogate(value) ? wellFormed(value) : value;
+    case "boolean":
+      return value;
     case "number":
-      return isSafeInteger(value) && (value > 0xffffffff || value < -0x80000000)
+      return (value > 0xffffffff || value < -0x80000000) && isSafeInteger(value)
         ? BigInt(value)
         : value;
     case "bigint":
       return tidyBigInt(value, key);
-    case "boolean":
-      return value;
     case "object":
     case "function":
       break;
@@ -86,18 +85,6 @@ function toJsonOf(value: object): ToJson | undefined {
 function tidyJson(json: unknown, key: Key, depth: number): unknown {
   if (typeof json === "object" && json !== null) return tidyContent(json, key, depth);
   return typeof json === "function" ? undefined : tidyAt(json, key, depth);
-}
-
-/** msgpackr encodes shorter strings itself, surrogates and all; longer ones through Buffer, which replaces them. */
-const SHORT = 0x40;
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-function hasLoneSurrogate(text: string): boolean {
-  return matches(LONE_SURROGATE, text);
-}
-
-function wellFormed(text: string): string {
-  return readText(Buffer.from(text));
 }
 
 function tidyBigInt(value: bigint, key: Key): unknown {
@@ -149,7 +136,7 @@ function tidyArray(list: readonly unknown[], depth: number): unknown {
     const item = list[i];
     const tidied = tidyAt(item, i, depth + 1) ?? null;
     if (copy === undefined) {
-      if (is(tidied, item)) continue;
+      if (tidied === item || is(tidied, item)) continue;
       copy = sliceList(list, 0, i);
     }
     copy[i] = tidied;
@@ -176,26 +163,13 @@ function tidyProperties(value: object, depth: number): unknown {
     const key = keys[i] ?? "";
     const item = from[key];
     const tidied = tidyAt(item, key, depth + 1);
-    const cleanKey = tidyKey(key, i);
     if (copy === undefined) {
-      if (is(tidied, item) && tidied !== undefined && cleanKey === key) continue;
+      if ((tidied === item || is(tidied, item)) && tidied !== undefined) continue;
       copy = copyOf(from, keys, i);
     }
-    if (tidied !== undefined) copy[cleanKey] = tidied;
+    if (tidied !== undefined) copy[key] = tidied;
   }
   return copy ?? withoutLateKeys(from, keys);
-}
-
-/** Short keys that nothing is wrong with, by their place in the object: those of a list nearly all have the same ones. */
-const cleanKeys: string[] = new Array<string>(64).fill("");
-
-function tidyKey(key: string, place: number): string {
-  if (key.length >= SHORT) return key;
-  const isKept = place < cleanKeys.length;
-  if (isKept && cleanKeys[place] === key) return key;
-  if (hasLoneSurrogate(key)) return wellFormed(key);
-  if (isKept) cleanKeys[place] = key;
-  return key;
 }
 
 /** A getter may have added a key, which msgpackr would find. */

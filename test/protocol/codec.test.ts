@@ -169,6 +169,44 @@ test("records, unknown extensions and other state of msgpackr's own are refused"
   }
 });
 
+test("MessagePack that lacks its last bytes, or has more, is a CodecError", () => {
+  fc.assert(
+    fc.property(plain, fc.nat(), (value, missing) => {
+      const bytes = encodeValue(value, Encoding.Msgpack);
+      const part = bytes.subarray(0, bytes.length - 1 - (missing % bytes.length));
+      for (const wrong of [part, Buffer.concat([bytes, Buffer.of(0)])]) {
+        if (wrong.length === 0) continue;
+        assert.throws(
+          () => decodeValue(wrong, Encoding.Msgpack),
+          /ended inside a value|holds less than its length says|1 bytes after the value/,
+        );
+      }
+    }),
+  );
+});
+
+test("halves of surrogate pairs become U+FFFD in MessagePack, and nothing that looks like one in its bytes", () => {
+  const unit = fc.constantFrom("a", "\u00e9", "\ud7ff", "\ud800", "\udfff", "\u{1f600}");
+  const text = fc.string({ unit, maxLength: 80 });
+  const byte = fc.constantFrom(0xed, 0xa0, 0xbf, 0x80, 0xd9);
+  const bytes = fc.array(byte, { maxLength: 300 }).map((list) => Buffer.from(list));
+  const number = bytes.filter(({ length }) => length >= 8).map((eight) => eight.readDoubleBE());
+  const item = fc.oneof(text, bytes, number, fc.integer());
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, item), { maxLength: 20 }), (entries) => {
+      const mended = (value: unknown): unknown =>
+        typeof value === "string" ? Buffer.from(value).toString() : value;
+      const expected = entries.map(([key, value]) => ({ [`${mended(key)}`]: mended(value) }));
+      const sent = encodeValue(
+        entries.map(([key, value]) => ({ [key]: value })),
+        Encoding.Msgpack,
+      );
+      assert.deepEqual(decodeValue(sent, Encoding.Msgpack), expected);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test("decoded bytes share no memory with the payload", () => {
   const payload = Buffer.from(encodeValue({ bytes: Buffer.from([1, 2, 3]) }, Encoding.Msgpack));
   const { bytes } = decodeValue(payload, Encoding.Msgpack) as { bytes: Buffer };
