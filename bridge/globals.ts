@@ -7,7 +7,6 @@ const CapturedArray: ArrayConstructor = globalThis.Array;
 const CapturedArrayBuffer: ArrayBufferConstructor = globalThis.ArrayBuffer;
 const CapturedAtomics: Atomics = globalThis.Atomics;
 const CapturedBigInt: BigIntConstructor = globalThis.BigInt;
-const CapturedBigUint64Array: BigUint64ArrayConstructor = globalThis.BigUint64Array;
 const CapturedBoolean: BooleanConstructor = globalThis.Boolean;
 const CapturedBuffer: typeof NodeBuffer = NodeBuffer;
 const CapturedDataView: DataViewConstructor = globalThis.DataView;
@@ -32,16 +31,13 @@ const CapturedSymbol: SymbolConstructor = globalThis.Symbol;
 const CapturedSyntaxError: SyntaxErrorConstructor = globalThis.SyntaxError;
 const CapturedTypeError: TypeErrorConstructor = globalThis.TypeError;
 const CapturedUint8Array: Uint8ArrayConstructor = globalThis.Uint8Array;
-const CapturedWeakSet: WeakSetConstructor = globalThis.WeakSet;
 const capturedEncodeURIComponent: typeof encodeURIComponent = globalThis.encodeURIComponent;
-const capturedParseInt: typeof parseInt = globalThis.parseInt;
 
 export {
   CapturedArray as Array,
   CapturedArrayBuffer as ArrayBuffer,
   CapturedAtomics as Atomics,
   CapturedBigInt as BigInt,
-  CapturedBigUint64Array as BigUint64Array,
   CapturedBoolean as Boolean,
   CapturedBuffer as Buffer,
   CapturedDataView as DataView,
@@ -66,7 +62,5 @@ export {
   CapturedSyntaxError as SyntaxError,
   CapturedTypeError as TypeError,
   CapturedUint8Array as Uint8Array,
-  CapturedWeakSet as WeakSet,
   capturedEncodeURIComponent as encodeURIComponent,
-  capturedParseInt as parseInt,
 };

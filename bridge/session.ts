@@ -1,4 +1,4 @@
-import { CodecError, decodeJson, decodeValue, loadMsgpack } from "../protocol/codec.ts";
+import { CodecError, decodeJson, decodeValue } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import {
   DEFAULT_MAX_PAYLOAD,
@@ -194,7 +194,6 @@ export class Session {
     const stuck = () => this.#bootFailed(describeNeverSettled(this.#entry));
     try {
       this.#entry = nameOf(source, handler, this.#file);
-      if (this.#msgpack) await loadMsgpack();
       this.#prepare();
       // While nothing but the connection is open, a top-level await that is still pending will never settle.
       this.#connection.setHoldsLoop(false);

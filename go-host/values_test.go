@@ -382,6 +382,7 @@ var goValues = map[string]any{
 	"go-args-nil":           rootbridge.Args(nil),
 	"go-int":                -5,
 	"go-safe-integer":       int64(1<<53 - 1),
+	"go-int64-of-54-bits":   int64(1 << 53),
 	"go-int64-over-53-bits": int64(1<<53 + 1),
 	"go-int64-min":          int64(math.MinInt64),
 	"go-uint64-max":         uint64(math.MaxUint64),

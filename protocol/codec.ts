@@ -1,39 +1,29 @@
 import { types } from "node:util";
-import { assertWellFormed } from "./depth.ts";
 import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
-import { mendHalves } from "./half.ts";
-import { mapList, someItem } from "./list.ts";
+import { someItem } from "./list.ts";
 import {
   Buffer,
   copyBytes,
-  eachEntry,
   execPattern,
   hasText,
-  indexOf,
   readText,
   sliceText,
   subarray,
 } from "./methods.ts";
+import { decodeMsgpack } from "./msgpack-decoder.ts";
+import { encodeMsgpack } from "./msgpack-encoder.ts";
 import { describeProblem } from "./problem.ts";
-import { withoutPrototype } from "./prototype.ts";
-import { tidy } from "./tidy.ts";
 
 /** A value that has no form in an encoding, or bytes that are no value of it. */
 export class CodecError extends Error {
   override readonly name: string = "CodecError";
 }
 
-interface Packer {
-  pack(value: unknown): Uint8Array;
-  unpack(bytes: Uint8Array): unknown;
-}
-
 const { parse, stringify } = JSON;
 const { isView } = ArrayBuffer;
-const { isArray } = Array;
-const { defineProperty, getOwnPropertyDescriptor } = Object;
-const { isAnyArrayBuffer, isMap } = types;
+const { getOwnPropertyDescriptor } = Object;
+const { isAnyArrayBuffer } = types;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const nativeArrayPrototype = Array.prototype;
 /** A toJSON that old libraries put here makes quoted text of every list and string: see withoutForeignToJson. */
@@ -45,33 +35,13 @@ const SHARED_PROTOTYPES: readonly object[] = [
   Boolean.prototype,
 ];
 
-let packer: Packer | undefined;
-/** Decodes maps as Maps: see unpackProtoKeys. */
-let mapPacker: Packer | undefined;
-
-/** Makes msgpack usable. Loaded only when it was agreed, because it costs a third of an empty start. */
-export async function loadMsgpack(): Promise<void> {
-  if (packer) return;
-  const { Packr } = await import("msgpackr");
-  const settings = {
-    useRecords: false,
-    variableMapSize: true,
-    mapsAsObjects: true,
-    copyBuffers: true,
-    // A number where it is safe, else a BigInt; missing from msgpackr's types.
-    int64AsType: "auto",
-  };
-  packer = new Packr(settings as object);
-  mapPacker = new Packr({ ...settings, mapsAsObjects: false } as object);
-}
-
 /**
  * Encodes a value. `undefined` becomes no bytes. Throws a CodecError that names where in the value the problem is;
  * `root` is what it calls the value.
  */
 export function encodeValue(value: unknown, encoding: Encoding, root = "result"): Uint8Array {
   if (encoding === Encoding.Raw) return encodeRaw(value, root);
-  if (encoding === Encoding.Msgpack) return encodeMsgpack(value, root);
+  if (encoding === Encoding.Msgpack) return encodeAsMsgpack(value, root);
   const text = encodeJson(value, root);
   return text === undefined ? EMPTY : Buffer.from(text);
 }
@@ -86,15 +56,10 @@ export function encodeJson(value: unknown, root = "result"): string | undefined 
   }
 }
 
-function encodeMsgpack(value: unknown, root: string): Uint8Array {
+function encodeAsMsgpack(value: unknown, root: string): Uint8Array {
   refuseFormless(value, "msgpack", root);
-  const { pack } = loadedPacker();
   try {
-    const tidied = tidy(value);
-    if (tidied === undefined) return EMPTY;
-    const bytes = pack(tidied);
-    mendHalves(bytes);
-    return bytes;
+    return encodeMsgpack(value);
   } catch (error) {
     throw new CodecError(describeProblem(value, "msgpack", root, error), { cause: error });
   }
@@ -119,7 +84,7 @@ function refuseFormless(value: unknown, codec: "json" | "msgpack", root: string)
 export function decodeValue(payload: Uint8Array, encoding: Encoding, root = "argument"): unknown {
   if (encoding === Encoding.Raw) return copyBytes(payload);
   if (encoding === Encoding.Json) return decodeJson(payload, 0, payload.length, root);
-  return payload.length === 0 ? undefined : decodeMsgpack(payload, root);
+  return payload.length === 0 ? undefined : decodeAsMsgpack(payload, root);
 }
 
 /** Decodes JSON that is a part of `bytes`, as decodeValue does. */
@@ -138,49 +103,15 @@ export function decodeJson(
   }
 }
 
-function decodeMsgpack(payload: Uint8Array, root: string): unknown {
-  const loaded = loadedPacker();
+function decodeAsMsgpack(payload: Uint8Array, root: string): unknown {
   try {
-    assertWellFormed(payload);
-    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length); // msgpackr makes bytes of its input's class
-    return indexOf(bytes, "__proto__") >= 0 ? unpackProtoKeys(bytes) : loaded.unpack(bytes);
+    return decodeMsgpack(payload);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "";
     throw new CodecError(`${root} is not MessagePack (${payload.length} bytes): ${reason}`, {
       cause: error,
     });
   }
-}
-
-/** msgpackr renames the key __proto__; as JSON.parse does, it becomes an own property here, and never a prototype. */
-function unpackProtoKeys(payload: Uint8Array): unknown {
-  return mapPacker && objectsOf(mapPacker.unpack(payload));
-}
-
-function objectsOf(value: unknown): unknown {
-  if (isArray(value)) return mapList(value, objectsOf);
-  if (!isMap(value)) return value;
-  const object: Record<string, unknown> = {};
-  eachEntry(value, (item, key) => {
-    const property = {
-      value: objectsOf(item),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    };
-    defineProperty(object, keyOf(key), withoutPrototype(property));
-  });
-  return object;
-}
-
-function keyOf(key: unknown): string {
-  if (typeof key !== "object" || key === null) return String(key);
-  throw new CodecError("a map has a key that is neither text nor a number");
-}
-
-function loadedPacker(): Packer {
-  if (!packer) throw new CodecError("msgpack was not agreed in hello: use json");
-  return packer;
 }
 
 /** The bytes of a Buffer, typed array, DataView or ArrayBuffer, without a copy; `undefined` for anything else. */

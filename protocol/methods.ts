@@ -8,17 +8,25 @@ import { append } from "./list.ts";
 const { bind, call } = Function.prototype;
 const { min } = Math;
 const NativeUint8Array = Uint8Array;
-const { alloc, allocUnsafe, allocUnsafeSlow, compare, concat, from } = NodeBuffer;
+const NativeDataView = DataView;
+const { alloc, allocUnsafe, allocUnsafeSlow, byteLength, compare, concat, from } = NodeBuffer;
 
 export const Buffer: Pick<
   typeof NodeBuffer,
-  "alloc" | "allocUnsafe" | "allocUnsafeSlow" | "compare" | "concat" | "from"
-> = { alloc, allocUnsafe, allocUnsafeSlow, compare, concat, from };
+  "alloc" | "allocUnsafe" | "allocUnsafeSlow" | "byteLength" | "compare" | "concat" | "from"
+> = { alloc, allocUnsafe, allocUnsafeSlow, byteLength, compare, concat, from };
 
 /** A view of a part. Asks the bytes for their length, and is for what is no frame. */
 export const subarray: (bytes: Uint8Array, start: number, end?: number) => Buffer = unbound(
   NodeBuffer.prototype.subarray,
 );
+/** Moves bytes from `start` to before `end`. */
+export const copyWithin: (
+  bytes: Uint8Array,
+  target: number,
+  start: number,
+  end: number,
+) => Uint8Array = unbound(Uint8Array.prototype.copyWithin);
 /** Copies bytes into others, from `offset` on. */
 export const setBytes: (target: Uint8Array, source: Uint8Array, offset: number) => void = unbound(
   Uint8Array.prototype.set,
@@ -45,6 +53,37 @@ export function viewOf(
   const last = min(end, sizeOf(bytes));
   return new NativeUint8Array(bufferOf(bytes), offsetOf(bytes) + start, last - start);
 }
+
+/** Numbers of all bytes, big-endian, by the functions below. */
+export function dataViewOf(bytes: Uint8Array): DataView {
+  return new NativeDataView(bufferOf(bytes), offsetOf(bytes), sizeOf(bytes));
+}
+
+export const getFloat32: (view: DataView, offset: number) => number = unbound(
+  DataView.prototype.getFloat32,
+);
+export const getFloat64: (view: DataView, offset: number) => number = unbound(
+  DataView.prototype.getFloat64,
+);
+export const getBigInt64: (view: DataView, offset: number) => bigint = unbound(
+  DataView.prototype.getBigInt64,
+);
+export const getBigUint64: (view: DataView, offset: number) => bigint = unbound(
+  DataView.prototype.getBigUint64,
+);
+/** Takes the lowest 32 bits of an integer. */
+export const setUint32: (view: DataView, offset: number, value: number) => void = unbound(
+  DataView.prototype.setUint32,
+);
+export const setFloat64: (view: DataView, offset: number, value: number) => void = unbound(
+  DataView.prototype.setFloat64,
+);
+export const setBigInt64: (view: DataView, offset: number, value: bigint) => void = unbound(
+  DataView.prototype.setBigInt64,
+);
+export const setBigUint64: (view: DataView, offset: number, value: bigint) => void = unbound(
+  DataView.prototype.setBigUint64,
+);
 
 /** A copy of a part, or of all. Not Buffer.from, which asks for the value of what it is given. */
 export function copyBytes(bytes: Uint8Array, start = 0, end: number = sizeOf(bytes)): Buffer {
@@ -73,6 +112,8 @@ export const endsWith: (text: string, part: string) => boolean = unbound(String.
 export const sliceText: (text: string, start: number, end?: number) => string = unbound(
   String.prototype.slice,
 );
+/** The UTF-16 unit at a place. */
+export const unitAt: (text: string, index: number) => number = unbound(String.prototype.charCodeAt);
 const textIndexOf: (text: string, part: string, start?: number) => number = unbound(
   String.prototype.indexOf,
 );
@@ -86,14 +127,15 @@ export const execPattern: (pattern: RegExp, text: string) => RegExpExecArray | n
 );
 export const timeOf: (date: Date) => number = unbound(Date.prototype.getTime);
 export const isoText: (date: Date) => string = unbound(Date.prototype.toISOString);
+/** A map's own size, whatever its class says. */
+export const entryCount: (map: ReadonlyMap<unknown, unknown>) => number = unbound(
+  Object.getOwnPropertyDescriptor(Map.prototype, "size")?.get,
+);
 /** Calls `visit` with each value and its key, whatever the map's class says of iterating. */
 export const eachEntry: <Key, Value>(
   map: ReadonlyMap<Key, Value>,
   visit: (value: Value, key: Key) => void,
 ) => void = unbound(Map.prototype.forEach);
-export const setEntry: <Key, Value>(map: Map<Key, Value>, key: Key, value: Value) => void = unbound(
-  Map.prototype.set,
-);
 const eachMember: <Item>(set: ReadonlySet<Item>, visit: (item: Item) => void) => void = unbound(
   Set.prototype.forEach,
 );

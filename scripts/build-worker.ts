@@ -15,9 +15,7 @@ const finish = process.argv.includes("--check") ? check : save;
 const worker = await bundle("main", {
   minifyWhitespace: true,
   charset: "ascii", // what starts it reads it so
-  banner: { js: `${MADE}\n// Contains msgpackr, (c) 2020 Kris Zyp, MIT licence.` },
-  // msgpackr without its native part and without iterators; user code may delete the globals it uses.
-  alias: { msgpackr: `${ROOT}node_modules/msgpackr/pack.js` },
+  banner: { js: MADE },
   inject: [`${ROOT}bridge/globals.ts`],
 });
 finish(`${FOLDER}worker.cjs`, worker);

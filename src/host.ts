@@ -1,4 +1,3 @@
-import { loadMsgpack } from "../protocol/codec.ts";
 import { RootbridgeError } from "./error.ts";
 import type { FileWatch } from "./file-watch.ts";
 import { Gate } from "./gate.ts";
@@ -25,7 +24,6 @@ import { notBegun, type Worker } from "./worker.ts";
 export async function start(options: Options): Promise<Host> {
   const settings = settle(options);
   const logger = guarded(options.logger ?? (await import("./logger.ts")).createLogger());
-  if (settings.codec === "msgpack") await loadMsgpack();
   const watch = settings.watch ? new (await import("./file-watch.ts")).FileWatch() : undefined;
   const generation = locate(settings, 1);
   await watch?.aim(generation.packageDir); // before the files are loaded

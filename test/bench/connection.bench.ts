@@ -2,7 +2,7 @@
 // node test/bench/connection.bench.ts
 
 import { Console } from "node:console";
-import { decodeValue, encodeValue, loadMsgpack } from "../../protocol/codec.ts";
+import { decodeValue, encodeValue } from "../../protocol/codec.ts";
 import { Encoding, encodeFrame, Kind } from "../../protocol/frame.ts";
 import { encodeCall } from "../../protocol/message.ts";
 import { Peer } from "../support/peer.ts";
@@ -14,7 +14,6 @@ interface Row {
 }
 
 async function main(): Promise<void> {
-  await loadMsgpack();
   const { table } = new Console(process.stdout);
   process.stdout.write("codec, microseconds\n");
   table(codecRows());

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import type { TestContext } from "node:test";
-import { decodeValue, encodeValue, loadMsgpack } from "../../protocol/codec.ts";
+import { decodeValue, encodeValue } from "../../protocol/codec.ts";
 import { decodeError, type ErrorObject } from "../../protocol/error.ts";
 import { Encoding, encodeFrame, type Frame, FrameReader, Kind } from "../../protocol/frame.ts";
 import {
@@ -22,8 +22,6 @@ import { type Exit, exitOf, type Link, startWorker, type WorkerOptions } from ".
 
 /** Only ends a test that would hang. */
 const PATIENCE = 30_000;
-
-await loadMsgpack();
 
 /** A log line. */
 export interface Log extends LogMeta {

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { decodeValue, loadMsgpack } from "../../protocol/codec.ts";
+import { decodeValue } from "../../protocol/codec.ts";
 import { Encoding } from "../../protocol/frame.ts";
 import { testEnvironment } from "./cli.ts";
 import { testNode } from "./host.ts";
@@ -68,7 +68,6 @@ export async function playWorkerSession(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  await loadMsgpack();
   const [first = "", ...args] = command;
   const worker = spawn(first, args, { stdio: "pipe", env: testEnvironment });
   signal.addEventListener("abort", () => worker.kill("SIGKILL"), { once: true });

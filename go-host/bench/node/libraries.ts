@@ -6,7 +6,7 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import lite from "msgpack-lite";
 import { Packr } from "msgpackr";
 import notepack from "notepack.io";
-import { decodeValue, encodeValue, loadMsgpack } from "../../../protocol/codec.ts";
+import { decodeValue, encodeValue } from "../../../protocol/codec.ts";
 import { Encoding } from "../../../protocol/frame.ts";
 
 /** Milliseconds for each figure. */
@@ -20,7 +20,6 @@ interface Library {
 
 /** The values are those of the benchmark in Go, which it leaves in a file. */
 async function main(): Promise<void> {
-  await loadMsgpack();
   const text = readFileSync(new URL("../build/libraries.json", import.meta.url), "utf8");
   const all = JSON.parse(text) as Record<string, unknown[]>;
   for (const { name, encode, decode } of libraries) {
