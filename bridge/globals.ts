@@ -1,5 +1,5 @@
-// The bundler puts these in place of the globals of the same name, in the worker and in the packages inside it: user code
-// may replace, fake or delete the global ones.
+// The bundler puts these in place of the globals of the same name, in the worker: user code may replace,
+// fake or delete the global ones.
 
 import { Buffer as NodeBuffer } from "node:buffer";
 

@@ -95,9 +95,9 @@ export function copyBytes(bytes: Uint8Array, start = 0, end: number = sizeOf(byt
 /** Where the first such byte, or text, is from `start` on; -1 for nowhere. */
 export const indexOf: (bytes: Uint8Array, wanted: number | string, start?: number) => number =
   unbound(NodeBuffer.prototype.indexOf);
-/** Writes text as UTF-8 and returns how many bytes that took. */
+/** Writes text as UTF-8 and returns how many bytes that took. What write would call, as a method of everybody's. */
 export const writeText: (target: Buffer, text: string, offset: number) => number = unbound(
-  NodeBuffer.prototype.write,
+  (NodeBuffer.prototype as { utf8Write?: unknown }).utf8Write,
 );
 /** Reads UTF-8. What toString would call, on Node 18 as a method of everybody's. */
 export const readText: (bytes: Uint8Array, start?: number, end?: number) => string = unbound(

@@ -19,6 +19,7 @@ const {
   isSymbolObject,
 } = types;
 const { asIntN, asUintN } = BigInt;
+const { floor } = Math;
 const { apply } = Reflect;
 const { getOwnPropertyDescriptor, getPrototypeOf, keys: ownKeys } = Object;
 const objectPrototype: object = Object.prototype;
@@ -34,7 +35,7 @@ const { isRawJSON: isRawJson = () => false } = JSON as unknown as {
 };
 
 /** Most bytes of room that are kept for the next value. */
-const MAX_KEPT = 0x400000;
+const MAX_KEPT_ROOM = 0x400000;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 
 let idle: Encoder | undefined;
@@ -47,9 +48,9 @@ let idle: Encoder | undefined;
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   const encoder = idle ?? new Encoder();
-  idle = undefined; // a getter or a toJSON may turn the event loop, in which others encode
+  idle = undefined; // what throws leaves an encoder in no good state; a getter or a toJSON may turn the event loop, in which others encode
   const encoded = encoder.encode(value);
-  if (encoder.capacity <= MAX_KEPT) idle = encoder;
+  if (encoder.capacity <= MAX_KEPT_ROOM) idle = encoder;
   return encoded;
 }
 
@@ -82,7 +83,7 @@ class Encoder {
       case "boolean":
         return this.#out.boolean(value);
       case "bigint":
-        return this.#bigInt(value, key, depth);
+        return fits(value) ? this.#out.bigInt(value) : this.#wideBigInt(value, key, depth);
       case "object":
       case "function":
         break;
@@ -98,6 +99,7 @@ class Encoder {
 
   /** What a toJSON gave: asked no further, as JSON.stringify does. */
   #json(json: unknown, key: Key, depth: number): boolean {
+    if (typeof json === "bigint") return this.#bigInt(json);
     if (typeof json === "object" && json !== null) return this.#content(json, key, depth);
     return typeof json !== "function" && this.#value(json, key, depth);
   }
@@ -111,7 +113,7 @@ class Encoder {
     if (isDate(value)) return this.#out.date(timeOf(value));
     if (isMap(value)) return this.#entries(value, depth);
     if (isSet(value)) return this.#list(membersOf(value), depth);
-    if (isBoxedPrimitive(value)) return this.#boxed(value, key, depth);
+    if (isBoxedPrimitive(value)) return this.#boxed(value, depth);
     if (isRawJson(value))
       return this.#json(parse((value as unknown as RawJson).rawJSON), key, depth);
     return this.#properties(value, depth);
@@ -119,7 +121,7 @@ class Encoder {
 
   /** A toJSON or a getter inside may change the list: its length counts as it was. */
   #list(list: readonly unknown[], depth: number): boolean {
-    const length = list.length >>> 0;
+    const length = lengthOf(list);
     this.#out.list(length);
     for (let i = 0; i < length; i++) if (!this.#value(list[i], i, depth + 1)) this.#out.nil();
     return true;
@@ -161,20 +163,35 @@ class Encoder {
   }
 
   /** As JSON does: text and numbers are asked for what they are, others are what they were made of. */
-  #boxed(value: object, key: Key, depth: number): boolean {
+  #boxed(value: object, depth: number): boolean {
     if (isStringObject(value)) return this.#out.text(`${value}`);
     if (isNumberObject(value)) return this.#out.number(+value);
     if (isSymbolObject(value)) return this.#properties(value, depth);
-    const content = isBigIntObject(value) ? bigIntOf : booleanOf;
-    return this.#value(apply(content, value, []), key, depth);
+    if (isBigIntObject(value)) return this.#bigInt(apply(bigIntOf, value, []) as bigint);
+    return this.#out.boolean(apply(booleanOf, value, []) as boolean);
   }
 
-  #bigInt(value: bigint, key: Key, depth: number): boolean {
-    if (asIntN(64, value) === value || asUintN(64, value) === value) return this.#out.bigInt(value);
+  #wideBigInt(value: bigint, key: Key, depth: number): boolean {
     const { toJSON } = value as { toJSON?: ToJson };
-    if (typeof toJSON !== "function") throw new RangeError("BigInt over 64 bits");
+    if (typeof toJSON !== "function") return this.#bigInt(value);
     return this.#json(apply(toJSON, value, [`${key}`]), key, depth);
   }
+
+  #bigInt(value: bigint): boolean {
+    if (!fits(value)) throw new RangeError("BigInt over 64 bits");
+    return this.#out.bigInt(value);
+  }
+}
+
+function fits(value: bigint): boolean {
+  return asIntN(64, value) === value || asUintN(64, value) === value;
+}
+
+/** As JSON.stringify takes it, whatever a Proxy says. */
+function lengthOf(list: readonly unknown[]): number {
+  const { length } = list;
+  if (length > 0xffffffff) throw new RangeError("a list of more than 4294967295 items");
+  return length > 0 ? floor(length) : 0;
 }
 
 type ToJson = (key: string) => unknown;

@@ -15,13 +15,13 @@ import {
 
 const { isNaN: isNotANumber, isSafeInteger } = Number;
 const { asIntN } = BigInt;
-const { floor } = Math;
+const { floor, max } = Math;
 /** Bytes that a writer has room for at first. */
 const INITIAL_SIZE = 0x4000;
 /** Texts of fewer UTF-16 units are written faster one by one than by a call of Buffer's, unless one is not ASCII. */
 const SHORT = 64;
 
-/** Writes tokens of MessagePack, each in its shortest form, one after the other. Methods for whole values return true. */
+/** Writes tokens of MessagePack, one after the other. Methods for whole values return true. */
 export class MsgpackWriter {
   /** Bytes that there is room for. */
   capacity: number = INITIAL_SIZE;
@@ -52,7 +52,7 @@ export class MsgpackWriter {
     return this.#byte(value ? 0xc3 : 0xc2);
   }
 
-  /** -0 is 0, as in JSON. */
+  /** Safe integers in the shortest form, others as float64. -0 is 0, as in JSON. */
   number(value: number): true {
     if (value >>> 0 === value) this.#natural(value);
     else if (value >> 0 === value) this.#negative(value);
@@ -67,18 +67,12 @@ export class MsgpackWriter {
   }
 
   #negative(value: number): void {
-    if (value < -0x8000) {
-      this.#byte(0xd2);
-      this.#word(value);
-      return;
+    if (value < -0x8000) this.#long(0xd2, value);
+    else if (value < -0x80) this.#short(0xd1, value);
+    else {
+      if (value < -0x20) this.#byte(0xd0);
+      this.#byte(value);
     }
-    if (value < -0x80) {
-      this.#byte(0xd1);
-      this.#byte(value >> 8);
-    } else if (value < -0x20) {
-      this.#byte(0xd0);
-    }
-    this.#byte(value);
   }
 
   #wideInteger(value: number): void {
@@ -94,7 +88,7 @@ export class MsgpackWriter {
     this.#end += 8;
   }
 
-  /** What has no more than 64 bits. */
+  /** As 64 bits, of which it must not have more. */
   bigInt(value: bigint): true {
     const signed = asIntN(64, value) === value;
     this.#byte(signed ? 0xd3 : 0xcf);
@@ -127,7 +121,9 @@ export class MsgpackWriter {
     const size = Buffer.byteLength(text);
     this.#reserve(5 + size);
     this.#textHead(size);
-    this.#end += writeText(this.#bytes, text, this.#end);
+    const written = writeText(this.#bytes, text, this.#end);
+    if (written !== size) throw new Error(`a text of ${size} bytes took ${written}`);
+    this.#end += size;
     return true;
   }
 
@@ -179,15 +175,22 @@ export class MsgpackWriter {
     this.#head(count, 0x80, 0xde);
   }
 
-  /** Writes anew how many entries a map has, and moves those where that takes another number of bytes. */
+  /**
+   * Writes anew how many entries the map has that begins at `start`: in no fewer bytes than were taken for `expected`, so
+   * that all inside moves only where there are more.
+   */
   recount(start: number, expected: number, count: number): void {
     const from = start + headSize(expected);
-    const to = start + headSize(count);
-    this.#reserve(to - from);
-    copyWithin(this.#bytes, to, from, this.#end);
+    const to = start + headSize(max(expected, count));
     const end = this.#end + to - from;
+    if (to > from) {
+      this.#reserve(to - from);
+      copyWithin(this.#bytes, to, from, this.#end);
+    }
     this.#end = start;
-    this.#head(count, 0x80, 0xde);
+    if (to - start === 1) this.#byte(0x80 | count);
+    else if (to - start === 3) this.#short(0xde, count);
+    else this.#long(0xdf, count);
     this.#end = end;
   }
 
@@ -208,14 +211,19 @@ export class MsgpackWriter {
   }
 
   #wideHead(length: number, lead: number): void {
-    if (length > 0xffff) {
-      this.#byte(lead + 1);
-      this.#word(length);
-    } else {
-      this.#byte(lead);
-      this.#byte(length >>> 8);
-      this.#byte(length);
-    }
+    if (length > 0xffff) this.#long(lead + 1, length);
+    else this.#short(lead, length);
+  }
+
+  #short(lead: number, value: number): void {
+    this.#byte(lead);
+    this.#byte(value >> 8);
+    this.#byte(value);
+  }
+
+  #long(lead: number, value: number): void {
+    this.#byte(lead);
+    this.#word(value);
   }
 
   /** 32 bits: the lowest of the value. */
@@ -238,9 +246,11 @@ export class MsgpackWriter {
   }
 
   #grow(needed: number): void {
-    while (this.capacity < needed) this.capacity *= 2;
-    const bytes = Buffer.allocUnsafeSlow(this.capacity);
+    let { capacity } = this;
+    while (capacity < needed) capacity *= 2;
+    const bytes = Buffer.allocUnsafeSlow(capacity);
     setBytes(bytes, this.#bytes, 0);
+    this.capacity = capacity;
     this.#bytes = bytes;
     this.#view = dataViewOf(bytes);
   }

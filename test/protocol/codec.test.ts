@@ -189,8 +189,14 @@ test("msgpackr reads what is encoded as MessagePack, and its encoding is decoded
   const date = fc.oneof(
     fc.date({ noInvalidDate: true }),
     fc.integer({ min: -1, max: 2 ** 35 }).map((seconds) => new Date(seconds * 1000)),
+    fc
+      .tuple(fc.constantFrom(0, 2 ** 32, 2 ** 34), fc.integer({ min: -1001, max: 1001 }))
+      .map(([seconds, milliseconds]) => new Date(seconds * 1000 + milliseconds)),
   );
-  const item = fc.oneof(integer, sized, date, fc.double({ noDefaultInfinity: false }), plain);
+  const double = fc.double().filter((value) => !Object.is(value, -0)); // which is sent as 0
+  const json = plain.filter((value) => !JSON.stringify(value).includes("__proto__")); // renamed by msgpackr
+  const unsigned = fc.bigInt({ min: 2n ** 63n, max: 2n ** 64n - 1n });
+  const item = fc.oneof(integer, unsigned, sized, date, double, json);
   fc.assert(
     fc.property(fc.array(item, { maxLength: 5 }), (value) => {
       const bytes = encodeValue(value, Encoding.Msgpack);
@@ -221,6 +227,69 @@ test("a map has as many entries in MessagePack as are something, or as its own t
     const rest: Record<string, unknown> = { ...expected, k0: size > 1 };
     delete rest["k1"];
     assert.deepEqual(roundTrip([shrinks, 1]), [rest, 1]);
+  }
+});
+
+test("what is encoded after something that threw is whole", () => {
+  const bad = ["x".repeat(40_000), Object.defineProperty({}, "a", { enumerable: true, get: fail })];
+  assert.throws(() => encodeValue(bad, Encoding.Msgpack), /result\[1\]\.a threw when read: no/);
+  const value = { list: ["y".repeat(70_000), 1] };
+  assert.deepEqual(decodeValue(encodeValue(value, Encoding.Msgpack), Encoding.Msgpack), value);
+});
+
+test("a BigInt over 64 bits is asked for its toJSON once", (t) => {
+  const { prototype } = BigInt as unknown as { prototype: { toJSON?: unknown } };
+  t.after(() => delete prototype.toJSON);
+  const wide = 2n ** 64n;
+  prototype.toJSON = function (this: unknown) {
+    return this;
+  };
+  assert.throws(() => encodeValue([wide], Encoding.Msgpack), { name: "CodecError" });
+  assert.throws(() => encodeValue([{ toJSON: () => wide }], Encoding.Msgpack), /BigInt/);
+  prototype.toJSON = () => "wide";
+  assert.deepEqual(decodeValue(encodeValue([wide], Encoding.Msgpack), Encoding.Msgpack), ["wide"]);
+});
+
+test("a list has as many items in MessagePack as JSON takes, whatever a Proxy says", () => {
+  for (const [length, expected] of [
+    [-1, []],
+    [1.5, [7]],
+    [Number.NaN, []],
+    [2, [7, null]],
+  ] as const) {
+    const list = new Proxy([7], {
+      get: (target, key) => (key === "length" ? length : Reflect.get(target, key)),
+    });
+    assert.deepEqual(JSON.parse(JSON.stringify(list)), expected);
+    assert.deepEqual(decodeValue(encodeValue(list, Encoding.Msgpack), Encoding.Msgpack), expected);
+  }
+  const endless = new Proxy([], { get: (_, key) => (key === "length" ? 2 ** 32 : undefined) });
+  assert.throws(() => encodeValue([endless], Encoding.Msgpack), /more than 4294967295 items/);
+});
+
+test("short texts of MessagePack are what their bytes say, whatever came before", () => {
+  const text = fc.string({
+    unit: fc.constantFrom("a", "\u00a9", "\u00c3", "\u00e2"),
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(text, (short) => {
+      const garbled = Buffer.from(short).toString("latin1"); // its units are the bytes of the other
+      for (const one of [garbled, short, garbled]) {
+        assert.equal(decodeValue(encodeValue(one, Encoding.Msgpack), Encoding.Msgpack), one);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("timestamps that no Date can be are refused", () => {
+  for (const hex of [
+    "d7fffffffffc00000000",
+    "c70cff3b9aca000000000000000000",
+    "c70cff000000007fffffffffffffff",
+  ]) {
+    assert.throws(() => decodeValue(Buffer.from(hex, "hex"), Encoding.Msgpack), /a timestamp/, hex);
   }
 });
 
@@ -298,6 +367,7 @@ test("decoded bytes share no memory with the payload", () => {
   const raw = decodeValue(payload, Encoding.Raw) as Buffer;
   payload.fill(0);
   assert.deepEqual(bytes, Buffer.from([1, 2, 3]));
+  assert.equal(bytes.buffer.byteLength, 3); // and none with other values
   assert.notEqual(raw[0], 0);
 });
 
@@ -357,9 +427,6 @@ test("what is nested too deeply is told so where the search for it fills the sta
     recurse(100);
     return Reflect.ownKeys(list);
   };
-  const fail = () => {
-    throw new Error("no");
-  };
   const bad = Object.defineProperty({}, "bad", { get: fail, enumerable: true });
   assert.throws(() => encodeValue(bad, Encoding.Msgpack), /result\.bad threw when read: no/);
   let value: object = [];
@@ -369,3 +436,7 @@ test("what is nested too deeply is told so where the search for it fills the sta
     /^CodecError: result.* nested deeper than 2000 levels$/, // with the path where the stack had room for it
   );
 });
+
+function fail(): never {
+  throw new Error("no");
+}
