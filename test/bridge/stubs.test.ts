@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Kind } from "../../protocol/frame.ts";
+import { Encoding, Kind } from "../../protocol/frame.ts";
 import { Peer } from "../support/peer.ts";
 
 const FILE = "globals/prototypes.js";
@@ -43,6 +43,40 @@ for (const [owner, method] of METHODS) {
       assert.equal((await peer.fail("nope")).code, "method_not_found");
       peer.send({ kind: Kind.Goaway });
       assert.equal((await peer.exited).signal, null);
+    });
+  }
+}
+
+/** Methods that the way of a value in MessagePack leads by, or did. */
+const METHODS_FOR_VALUES: [owner: string, methods: string[]][] = [
+  ["Array", ["push", "keys", "values", "entries"]],
+  ["Buffer", ["copy", "latin1Slice", "slice", "subarray", "utf8Slice", "utf8Write", "write"]],
+  [
+    "DataView",
+    ["getBigInt64", "getFloat32", "getFloat64", "setBigInt64", "setFloat64", "setUint32"],
+  ],
+  ["Date", ["getTime", "toISOString", "valueOf"]],
+  ["Map", ["entries", "forEach", "get", "keys", "set"]],
+  ["Set", ["entries", "forEach", "keys", "values"]],
+  ["String", ["charCodeAt", "codePointAt", "slice"]],
+  ["Uint8Array", ["copyWithin", "fill", "set", "slice", "subarray"]],
+];
+const VALUE = {
+  texts: ["", "short", "Grüße", "x".repeat(99), "é".repeat(40_000)],
+  numbers: [0, 200, 70_000, -1, -40_000, 2 ** 40, -(2 ** 40), 1.5, 2n ** 60n],
+  dates: [-1, 0, 1.5e12 + 1].map((time) => new Date(time)),
+  bytes: Buffer.from([1, 2, 3]),
+  objects: [{}, { a: [null, true, { b: false }] }],
+};
+
+for (const [owner, methods] of METHODS_FOR_VALUES) {
+  for (const kind of ["silent", "throwing"]) {
+    test(`values cross in MessagePack as they are behind ${kind} stubs of ${owner}.prototype`, async (t) => {
+      const peer = await Peer.start(t, FILE);
+      for (const method of methods) await peer.call("stub", [owner, method, kind]);
+      assert.deepEqual(await peer.call("echo", VALUE, {}, Encoding.Msgpack), VALUE);
+      assert.deepEqual(await peer.call("kinds", 1, {}, Encoding.Msgpack), { map: { a: [1, 2] } });
+      await peer.goaway();
     });
   }
 }
