@@ -48,7 +48,8 @@ let idle: Encoder | undefined;
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   const encoder = idle ?? new Encoder();
-  idle = undefined; // what throws leaves an encoder in no good state; a getter or a toJSON may turn the event loop, in which others encode
+  // What throws leaves an encoder in no good state, and a getter or a toJSON may turn the event loop, in which others encode.
+  idle = undefined;
   const encoded = encoder.encode(value);
   if (encoder.capacity <= MAX_KEPT_ROOM) idle = encoder;
   return encoded;

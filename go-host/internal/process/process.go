@@ -32,7 +32,8 @@ type Command struct {
 	Code []byte
 }
 
-// Process is a running worker. Stdin and Stdout are its pipes; its stderr is kept by Stderr.
+// Process is a running worker. Stdin and Stdout are its pipes; its stderr is kept by Stderr. Stdout ends with io.EOF, or with
+// os.ErrClosed some time after the process has.
 //
 // It ends with all its descendants. On Linux these are found, in whatever session or process group, by their parents, by
 // the leaders of their sessions and groups, and by ROOTBRIDGE_WORKER in the environment that they inherit. Not found is

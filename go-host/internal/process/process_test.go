@@ -4,6 +4,7 @@ package process_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,10 +30,7 @@ func TestAProcessSeesTheEndOfItsStdinAndIsWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	output := make(chan string)
-	go func() {
-		b, _ := io.ReadAll(p.Stdout)
-		output <- string(b)
-	}()
+	go func() { output <- readOutput(t, p) }()
 	p.Stop(grace)
 	if got := <-output; got != "through and back" {
 		t.Errorf("its output was %q", got)
@@ -50,8 +48,8 @@ func TestAReaderThatIsLateGetsAllThatAnEndedProcessHasWritten(t *testing.T) {
 	p := shell(t, `echo last words`)
 	<-p.Exited()
 	time.Sleep(time.Second) // longer than output is read of which nothing is known
-	if b, err := io.ReadAll(p.Stdout); err != nil || string(b) != "last words\n" {
-		t.Errorf("got %q, %v", b, err)
+	if got := readOutput(t, p); got != "last words\n" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -134,9 +132,8 @@ func TestCodeIsHandedOverOnDescriptor3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := io.ReadAll(p.Stdout)
-	if err != nil || !bytes.Equal(got, code) {
-		t.Errorf("read %d bytes, %v", len(got), err)
+	if got := readOutput(t, p); got != string(code) {
+		t.Errorf("read %d bytes", len(got))
 	}
 	<-p.Done()
 	p.Discard()
@@ -187,6 +184,16 @@ func shell(t *testing.T, script string) *process.Process {
 }
 
 func discard(int, []byte) {}
+
+// readOutput reads to the end of stdout, which may be closed between its last bytes and its end.
+func readOutput(t *testing.T, p *process.Process) string {
+	t.Helper()
+	b, err := io.ReadAll(p.Stdout)
+	if err != nil && !errors.Is(err, os.ErrClosed) {
+		t.Error(err)
+	}
+	return string(b)
+}
 
 func readLine(t *testing.T, p *process.Process) string {
 	t.Helper()
