@@ -55,6 +55,7 @@ class Decoder {
   }
 
   #value(depth: number): unknown {
+    // As #natural(1) does, without its loop: each value comes by here.
     if (this.#next >= this.#size) throw new Error("ended inside a value");
     const lead = this.#bytes[this.#next] as number;
     this.#next += 1;
