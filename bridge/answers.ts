@@ -1,4 +1,5 @@
-import { bytesOf, CodecError, encodeJson, encodeValue, parseJson } from "../protocol/codec.ts";
+import { bytesOf } from "../protocol/bytes.ts";
+import { CodecError, encodeJson, encodeValue, parseJson } from "../protocol/codec.ts";
 import { Code, type ErrorObject } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import { sizeOf } from "../protocol/methods.ts";

@@ -1,4 +1,5 @@
-import { bytesOf, encodeJson, parseJson, stringifyJson } from "../protocol/codec.ts";
+import { bytesOf } from "../protocol/bytes.ts";
+import { encodeJson, parseJson, stringifyJson } from "../protocol/codec.ts";
 import { Code, type ErrorObject, encodeError, textOf } from "../protocol/error.ts";
 import { Encoding } from "../protocol/frame.ts";
 import type { LogLevel } from "../protocol/message.ts";

@@ -1,4 +1,4 @@
-import { types } from "node:util";
+import { bytesOf } from "./bytes.ts";
 import { describeFormless } from "./formless.ts";
 import { Encoding } from "./frame.ts";
 import { someItem } from "./list.ts";
@@ -21,9 +21,7 @@ export class CodecError extends Error {
 }
 
 const { parse, stringify } = JSON;
-const { isView } = ArrayBuffer;
 const { getOwnPropertyDescriptor } = Object;
-const { isAnyArrayBuffer } = types;
 const EMPTY: Uint8Array = Buffer.alloc(0);
 const nativeArrayPrototype = Array.prototype;
 /** A toJSON that old libraries put here makes quoted text of every list and string: see withoutForeignToJson. */
@@ -112,13 +110,6 @@ function decodeAsMsgpack(payload: Uint8Array, root: string): unknown {
       cause: error,
     });
   }
-}
-
-/** The bytes of a Buffer, typed array, DataView or ArrayBuffer, without a copy; `undefined` for anything else. */
-export function bytesOf(value: unknown): Uint8Array | undefined {
-  if (isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (isAnyArrayBuffer(value)) return Buffer.from(value as ArrayBuffer);
-  return undefined;
 }
 
 /** Parses JSON text as UTF-8. Throws a SyntaxError, also for bytes that are not UTF-8. */

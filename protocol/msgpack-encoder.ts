@@ -1,5 +1,6 @@
 import { Buffer as NodeBuffer } from "node:buffer";
 import { types } from "node:util";
+import { bytesOf } from "./bytes.ts";
 import { MAX_DEPTH } from "./depth.ts";
 import { someItem } from "./list.ts";
 import { Buffer, eachEntry, entryCount, membersOf, timeOf } from "./methods.ts";
@@ -8,7 +9,6 @@ import { MsgpackWriter } from "./msgpack-writer.ts";
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
 const {
-  isAnyArrayBuffer,
   isBigIntObject,
   isBoxedPrimitive,
   isDate,
@@ -109,8 +109,8 @@ class Encoder {
     if (depth >= MAX_DEPTH) throw new RangeError(`nested deeper than ${MAX_DEPTH} levels`);
     if (isArray(value)) return this.#list(value, depth);
     if (hasPlainPrototype(value)) return this.#properties(value, depth); // which nearly all others are
-    if (isView(value)) return this.#out.binary(value.buffer, value.byteOffset, value.byteLength);
-    if (isAnyArrayBuffer(value)) return this.#out.binary(value);
+    const bytes = bytesOf(value);
+    if (bytes) return this.#out.binary(bytes);
     if (isDate(value)) return this.#out.date(timeOf(value));
     if (isMap(value)) return this.#entries(value, depth);
     if (isSet(value)) return this.#list(membersOf(value), depth);

@@ -132,8 +132,7 @@ export class MsgpackWriter {
     else this.#lengthHead(size, 0xd9);
   }
 
-  binary(buffer: ArrayBufferLike, offset?: number, length?: number): true {
-    const bytes = Buffer.from(buffer as ArrayBuffer, offset, length);
+  binary(bytes: Uint8Array): true {
     const size = sizeOf(bytes);
     this.#reserve(5 + size);
     this.#lengthHead(size, 0xc4);

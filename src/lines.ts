@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
-import { bytesOf, CodecError, decodeValue, stringifyJson } from "../protocol/codec.ts";
+import { bytesOf } from "../protocol/bytes.ts";
+import { CodecError, decodeValue, stringifyJson } from "../protocol/codec.ts";
 import { Encoding } from "../protocol/frame.ts";
 import { type LineRequest, lineRequestSchema } from "../protocol/schema.ts";
 import { type Code, type ErrorObject, RootbridgeError } from "./error.ts";

@@ -1,4 +1,5 @@
-import { bytesOf, CodecError, decodeValue, encodeValue } from "../protocol/codec.ts";
+import { bytesOf } from "../protocol/bytes.ts";
+import { CodecError, decodeValue, encodeValue } from "../protocol/codec.ts";
 import { isTooDeep, MAX_DEPTH } from "../protocol/depth.ts";
 import { Encoding, type Frame, Kind, MAX_META } from "../protocol/frame.ts";
 import {

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import { bytesOf, CodecError, encodeJson } from "../../protocol/codec.ts";
+import { bytesOf } from "../../protocol/bytes.ts";
+import { CodecError, encodeJson } from "../../protocol/codec.ts";
 import { RootbridgeError } from "../error.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
 import type { Report } from "./report.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Packr } from "msgpackr";
+import { bytesOf } from "../../protocol/bytes.ts";
 import {
-  bytesOf,
   CodecError,
   decodeValue,
   encodeValue,

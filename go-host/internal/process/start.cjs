@@ -6,7 +6,7 @@ var import_node_fs = require("node:fs"), import_node_module = require("node:modu
 start();
 function start() {
   let folder = openCompileCache();
-  folder === void 0 ? require2(program) : run((0, import_node_path.join)(folder, "worker-09d584cf7cac8796"));
+  folder === void 0 ? require2(program) : run((0, import_node_path.join)(folder, "worker-bcb5277c0defe309"));
 }
 function openCompileCache() {
   if (!(env.NODE_V8_COVERAGE !== void 0 || execArgv.some((arg) => arg.startsWith("--inspect"))))
